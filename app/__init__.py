@@ -1,0 +1,1 @@
+"""An event-driven funnel state machine: interactions in, stage changes out, exactly once."""

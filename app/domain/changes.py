@@ -1,0 +1,123 @@
+"""What a decision says happened: the closed sum the later layers turn into rows and records."""
+
+from enum import Enum
+from typing import Literal
+
+import msgspec
+
+from app.domain.interaction import Microseconds
+
+
+class Verdict(Enum):
+    """What became of one interaction."""
+
+    APPLIED = "applied"
+    LATE = "late"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+
+
+class GuardResult(msgspec.Struct, frozen=True, gc=False):
+    guard: str
+    passed: bool
+    observed: str
+    required: str
+
+
+class Touch(msgspec.Struct, frozen=True, gc=False):
+    channel: str | None
+    campaign_id: str | None
+
+
+class Cause(msgspec.Struct, frozen=True, gc=False):
+    """The interaction (or ``timer:<name>`` from ``/funnel``) a transition is due to."""
+
+    event_id: str
+    source: str
+    type: str
+    inferred: bool = False
+    actor: str | None = None
+
+
+class View(msgspec.Struct, frozen=True, gc=False):
+    """The contact as others see it at one moment. Scores are integer thousandths."""
+
+    stage: str
+    cycle: int
+    organisation: str
+    opportunity: str
+    stakeholder: str
+    engagement_strong: bool
+    qualification_high: bool
+    in_pipeline: bool
+    has_offer: bool
+    temperature: str
+    fit: int
+    engagement: int
+    priority: int
+    owner_team: str | None
+    owner: str | None
+    is_customer: bool
+    account_id: str | None
+    first_touch: Touch | None
+    last_touch: Touch | None
+
+
+class Change(msgspec.Struct, frozen=True, gc=False):
+    """One record on funnel.stage-changes.v1 and one row of the history."""
+
+    kind: Literal["changed", "revoked", "corrected"]
+    seq: int
+    """Gapless per contact, from 1."""
+    revision: int
+    """How often this transition was revoked or corrected before."""
+    transition_id: str
+    """32 hex digits: hash of (tenant, contact, from, to, cycle, n)."""
+    transition: str
+    """Its id in the model, for example T3."""
+    from_stage: str
+    to_stage: str
+    cycle: int
+    effective_at: Microseconds
+    late: bool
+    cause: Cause
+    guards: tuple[GuardResult, ...]
+    evidence: tuple[str, ...]
+    view: View
+    """As it is after this record; `view.stage` is the stage that holds."""
+    model: str
+    revokes: str | None = None
+    """The transition_id that a revocation takes back."""
+    traceparent: str | None = None
+    opportunity: Literal["became", "closed", "revoked"] | None = None
+    """Which record on funnel.opportunities.v1 goes with it."""
+    outcome: str | None = None
+    """Of closed: won, lost, recycled, disqualified, overridden, erased."""
+
+
+class ContactChange(msgspec.Struct, frozen=True, gc=False):
+    """The stored form of a contact after a batch: what one MERGE row needs.
+
+    The new log is ``log_head || substr(log, 1, log_keep) || log_tail``.
+    """
+
+    tenant: str
+    contact_id: str
+    expected_version: int
+    """The version the row must have now; 0: there must be no row. It becomes this + 1."""
+    stage: str
+    seq: int
+    check_at: Microseconds | None
+    state: bytes
+    log_head: bytes
+    log_keep: int
+    log_tail: bytes
+
+
+class SealedChunk(msgspec.Struct, frozen=True, gc=False):
+    """Old evidence moved out of the contact row; `chunk` counts from 0. Same number: replaced."""
+
+    tenant: str
+    contact_id: str
+    chunk: int
+    body: bytes

@@ -1,0 +1,85 @@
+"""Kafka records as the lane sees them, and the seams it is wired through."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from app.domain.changes import Change, View
+from app.domain.interaction import Interaction, Microseconds
+from app.errors import Poison
+
+Headers = Sequence[tuple[str, bytes | None]]
+
+
+class SourceRecord(NamedTuple):
+    """One record as fetched. `topic` is the index in the lane's topic order."""
+
+    topic: int
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class OutputRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One record to publish: final bytes, kept in the segment until it is published."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    timestamp_ms: int | None = None
+    """None: the time of publishing."""
+
+
+class Forwarded(msgspec.Struct, frozen=True, gc=False):
+    """An off-home record: publish `output`, fold nothing here."""
+
+    output: OutputRecord
+    source: str
+
+
+Decoded = Interaction | Forwarded | Poison
+
+
+class Decoder(Protocol):
+    """Raw record -> interaction, forward, or the reason it can never be processed. Never raises."""
+
+    def __call__(self, record: SourceRecord) -> Decoded: ...
+
+
+class Encoder(Protocol):
+    """Decisions -> output records, without the header `funnel-batch`, which the lane adds."""
+
+    def change(
+        self, tenant: str, contact_id: str, partition: int, decided_at: Microseconds, change: Change
+    ) -> list[OutputRecord]:
+        """On funnel.stage-changes.v1 and, where it says so, on funnel.opportunities.v1."""
+        ...
+
+    def snapshot(
+        self,
+        tenant: str,
+        contact_id: str,
+        partition: int,
+        at: Microseconds,
+        seq: int,
+        version: int,
+        view: View,
+    ) -> OutputRecord:
+        """On funnel.contacts.v1."""
+        ...
+
+    def dead_letter(
+        self, record: SourceRecord, poison: Poison, failed_at: Microseconds
+    ) -> OutputRecord:
+        """On the dead letter topic."""
+        ...
+
+
+Clock = Callable[[], Microseconds]
+Background = Callable[[], Awaitable[None]]

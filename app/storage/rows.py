@@ -1,0 +1,121 @@
+"""What one batch writes, in the shape the apply packs: plain rows, no behaviour."""
+
+from datetime import date
+
+import msgspec
+
+from app.domain.changes import Change, ContactChange, SealedChunk
+from app.domain.interaction import Microseconds
+
+Offsets = tuple[int, ...]
+"""One next offset for each topic of the lane, in the lane's topic order."""
+
+
+class PartitionRow(msgspec.Struct, frozen=True):
+    """A row of lane_partition as read."""
+
+    lane: str
+    partition: int
+    epoch: int
+    owner: str | None
+    batch_seq: int
+    next_offsets: Offsets
+    as_of: Microseconds
+    published_seq: int
+    published_offsets: Offsets
+
+
+class PartitionMove(msgspec.Struct, frozen=True):
+    """Moves D of one partition: matches only where epoch, batch_seq and offsets are as expected."""
+
+    partition: int
+    epoch: int
+    expected_seq: int
+    expected_offsets: Offsets
+    batch_seq: int
+    next_offsets: Offsets
+    as_of: Microseconds
+    published_seq: int
+    """K known now."""
+    published_offsets: Offsets
+
+
+class HistoryRow(msgspec.Struct, frozen=True, gc=False):
+    partition: int
+    tenant: str
+    contact_id: str
+    decided_at: Microseconds
+    change: Change
+
+
+class ContactRow(msgspec.Struct, frozen=True, gc=False):
+    partition: int
+    change: ContactChange
+
+
+class SealedRow(msgspec.Struct, frozen=True, gc=False):
+    partition: int
+    chunk: SealedChunk
+
+
+class StoredContact(msgspec.Struct, frozen=True, gc=False):
+    """A row of contact as read."""
+
+    partition: int
+    tenant: str
+    contact_id: str
+    version: int
+    stage: str
+    seq: int
+    state: bytes
+    log: bytes
+
+
+class DeadLetterRow(msgspec.Struct, frozen=True, gc=False):
+    partition: int
+    """The lane partition whose batch holds it."""
+    topic: str
+    source_partition: int
+    source_offset: int
+    reason: str
+    message: str
+    exception: str
+    failed_at: Microseconds
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+    timestamp_ms: int
+
+
+class SegmentRow(msgspec.Struct, frozen=True, gc=False):
+    """A batch of one partition: interaction log and outbox in one row."""
+
+    day: date
+    """Day of arrival, UTC."""
+    partition: int
+    batch_seq: int
+    next_offsets: Offsets
+    as_of: Microseconds
+    n: int
+    events: bytes
+    outputs: bytes
+
+
+class CounterDelta(msgspec.Struct, frozen=True, gc=False):
+    partition: int
+    tenant: str
+    stage: str
+    delta: int
+
+
+class ApplyBatch(msgspec.Struct, frozen=True):
+    """Everything one PostgreSQL transaction writes for a lane."""
+
+    lane: str
+    moves: list[PartitionMove]
+    contacts: list[ContactRow]
+    history: list[HistoryRow]
+    sealed: list[SealedRow]
+    dead_letters: list[DeadLetterRow]
+    segments: list[SegmentRow]
+    counters: list[CounterDelta]
