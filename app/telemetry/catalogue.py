@@ -1,0 +1,77 @@
+"""Every metric of the service: name, kind, labels, meaning. Dashboards and alerts rely on these.
+
+Never a contact id as a label; times in seconds.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+PREFIX: Final = "funnel_"
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_TAKEOVER = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0)
+_AGE = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0, 60.0, 600.0, 3600.0, 86_400.0, 604_800.0)
+_COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000, 8000)
+
+
+class Metric(msgspec.Struct, frozen=True):
+    name: str
+    """Without the prefix; a counter's ends in ``_total``."""
+    kind: Literal["counter", "gauge", "histogram"]
+    meaning: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def attribute(self) -> str:
+        """Its name on `Metrics`."""
+        return self.name.removesuffix("_total")
+
+
+CATALOGUE: Final = (
+    Metric("interactions_received_total", "counter", "Records fetched", ("topic",)),
+    Metric(
+        "interactions_handled_total",
+        "counter",
+        "Records decided on: applied, duplicate, late, ignored, forwarded, dead_letter",
+        ("outcome",),
+    ),
+    Metric(
+        "forwarded_total",
+        "counter",
+        "Records that came on a partition that is not their contact's home",
+        ("source",),
+    ),
+    Metric("transitions_total", "counter", "Moves between stages decided", ("model", "from", "to")),
+    Metric("contacts", "gauge", "Contacts by the stage they are in", ("stage",)),
+    Metric("dead_letters_total", "counter", "Records that can't be processed", ("reason",)),
+    Metric(
+        "consumer_lag", "gauge", "Records whose effects are not published", ("topic", "partition")
+    ),
+    Metric("apply_lag", "gauge", "Records not applied to PostgreSQL", ("topic", "partition")),
+    Metric(
+        "interaction_age_seconds",
+        "histogram",
+        "Event time of an interaction to its effects published",
+        buckets=_AGE,
+    ),
+    Metric(
+        "intent_to_opportunity_seconds",
+        "histogram",
+        "Time of a live intent to the opportunity decided",
+        buckets=_AGE,
+    ),
+    Metric("apply_seconds", "histogram", "One PostgreSQL transaction of a batch", buckets=_FAST),
+    Metric("publish_seconds", "histogram", "One Kafka transaction", buckets=_FAST),
+    Metric("batch_size", "histogram", "Records in a batch", buckets=_COUNTS),
+    Metric("outbox_batches", "gauge", "Batches applied and not yet published"),
+    Metric("outbox_oldest_seconds", "gauge", "Age of the oldest batch not yet published"),
+    Metric("takeovers_total", "counter", "Partitions taken over"),
+    Metric("takeover_seconds", "histogram", "Assigned to first record accepted", buckets=_TAKEOVER),
+    Metric("fences_total", "counter", "Predecessors fenced"),
+    Metric("rebalances_total", "counter", "Group rebalances seen"),
+    Metric("incarnations_total", "counter", "Lives of the lane, by why it began", ("reason",)),
+    Metric("ready", "gauge", "1 while /readyz says yes"),
+    Metric("build_info", "gauge", "Always 1; the release is in its labels", ("version", "python")),
+)

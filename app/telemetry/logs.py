@@ -1,0 +1,87 @@
+"""Logs: one line an event on stderr, JSON off a terminal, coloured on one. No personal data.
+
+Modules above the domain use ``structlog.get_logger()``; libraries log through the standard
+library and come out in the same shape.
+"""
+
+import logging
+import sys
+from typing import Any, Final, Literal
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+PERSONAL: Final = frozenset(
+    {"contact_id", "subject", "key", "value", "data", "payload", "headers"}
+    | {"email", "phone", "name", "company", "user", "actor"}
+)
+"""Fields that may hold something about a person: masked wherever they are logged."""
+
+_NOISY: Final = ("faust", "mode", "aiohttp.access", "asyncio")
+
+
+def configure(
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    style: Literal["auto", "json", "console"] = "auto",
+) -> None:
+    """Set up structlog and the standard library's logging. Call once, before anything logs."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        without_personal_data,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers(style),
+            ],
+        )
+    )
+    handler.addFilter(is_worth_a_line)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def _renderers(style: Literal["auto", "json", "console"]) -> list[Processor]:
+    if style == "console" or (style == "auto" and sys.stderr.isatty()):
+        # Plain tracebacks: rich ones print local variables, which may hold personal data.
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=True, exception_formatter=plain)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def without_personal_data(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Mask fields that may hold something about a person; the last guard, not the first."""
+    masked: dict[str, Any] = {key: "(masked)" for key in event if key in PERSONAL}
+    return {**event, **masked}
+
+
+def is_worth_a_line(record: logging.LogRecord) -> bool:
+    """False for what aiokafka warns about although it is the normal course.
+
+    A transactional produce that comes while the broker writes the last transaction's markers is
+    answered NOT_ENOUGH_REPLICAS or CONCURRENT_TRANSACTIONS and retried.
+    """
+    if record.name != "aiokafka.producer.sender" or record.levelno != logging.WARNING:
+        return True
+    message = record.getMessage()
+    return "retrying" not in message or not (
+        "NotEnoughReplicas" in message or "Concurrent" in message
+    )
