@@ -74,14 +74,15 @@ def without_personal_data(_logger: WrappedLogger, _method: str, event: EventDict
 
 
 def is_worth_a_line(record: logging.LogRecord) -> bool:
-    """False for what aiokafka warns about although it is the normal course.
+    """False for what libraries warn about although it is the normal course.
 
-    A transactional produce that comes while the broker writes the last transaction's markers is
-    answered NOT_ENOUGH_REPLICAS or CONCURRENT_TRANSACTIONS and retried.
+    aiokafka: a transactional produce that comes while the broker writes the last transaction's
+    markers is answered NOT_ENOUGH_REPLICAS or CONCURRENT_TRANSACTIONS and retried.
+    mode: a crashed service; the shell reports it itself, once.
     """
+    if record.msg == "Crashed reason=%r":
+        return False
     if record.name != "aiokafka.producer.sender" or record.levelno != logging.WARNING:
         return True
-    message = record.getMessage()
-    return "retrying" not in message or not (
-        "NotEnoughReplicas" in message or "Concurrent" in message
-    )
+    said = record.getMessage()
+    return "retrying" not in said or not ("NotEnoughReplicas" in said or "Concurrent" in said)
