@@ -7,7 +7,8 @@
     ├── RevisionError          the database is not at the revision this release needs
     ├── TopicsError            a topic is missing or differs from schemas/topics
     ├── Poison                 one record can never be processed: it becomes a dead letter
-    │   └── RuleError          a rule of the funnel model failed on it
+    │   ├── RuleError          a rule of the funnel model failed on it
+    │   └── RowRejected        PostgreSQL refuses a row of it
     ├── Unavailable            Kafka or PostgreSQL is away: wait, never a dead letter
     ├── Unclean                this incarnation can't know what was written: start a new one
     │   └── Fenced             another incarnation owns the partition now
@@ -56,6 +57,13 @@ class RuleError(Poison):
 
     def __init__(self, message: str) -> None:
         super().__init__("rule_error", message)
+
+
+class RowRejected(Poison):
+    """A row PostgreSQL refuses. Names no record: bisect the batch to find it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("storage_rejected", message)
 
 
 class Unavailable(FunnelError):

@@ -71,6 +71,17 @@ class StoredContact(msgspec.Struct, frozen=True, gc=False):
     log: bytes
 
 
+class StoredChange(msgspec.Struct, frozen=True, gc=False):
+    """A row of stage_change as read. `revoked_at` is when a later record took it back."""
+
+    partition: int
+    tenant: str
+    contact_id: str
+    decided_at: Microseconds
+    revoked_at: Microseconds | None
+    change: Change
+
+
 class DeadLetterRow(msgspec.Struct, frozen=True, gc=False):
     partition: int
     """The lane partition whose batch holds it."""
@@ -85,6 +96,23 @@ class DeadLetterRow(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     headers: list[tuple[str, bytes | None]]
     timestamp_ms: int
+
+
+class StoredDeadLetter(msgspec.Struct, frozen=True, gc=False):
+    """A row of dead_letter as read. `id` grows with time and is the cursor of lists."""
+
+    id: int
+    lane: str
+    row: DeadLetterRow
+
+
+class LaneRow(msgspec.Struct, frozen=True):
+    """A row of lane as read: home = murmur2 mod `partitions`; ids tell a recreated topic."""
+
+    lane: str
+    partitions: int
+    topics: tuple[str, ...]
+    topic_ids: tuple[str, ...]
 
 
 class SegmentRow(msgspec.Struct, frozen=True, gc=False):
