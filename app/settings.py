@@ -1,14 +1,15 @@
 """The only reader of the environment: prefix FUNNEL_, nested with __, every bound with its unit.
 
-Secrets may also come from files: FUNNEL_DATABASE__URL_FILE=/run/secrets/url.
+Any of them may also come from a file, as secrets do: FUNNEL_DATABASE__URL_FILE=/run/secrets/url.
 """
 
 import os
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import SettingsError
 
@@ -88,11 +89,7 @@ class Logs(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(
-        env_prefix="FUNNEL_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
-
+class Settings(Section):
     kafka: Kafka = Kafka()
     database: Database = Database()
     lane: Lane = Lane()
@@ -107,27 +104,81 @@ class Settings(BaseSettings):
     failpoints: str = ""
 
 
-def load(**overrides: Any) -> Settings:
-    """Settings from the environment; SettingsError lists every wrong one at once."""
+PREFIX: Final = "FUNNEL_"
+_FILE: Final = "_FILE"
+
+Place = tuple[str, ...]
+"""Where a setting stands, for example ("kafka", "group_id")."""
+
+
+def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from the environment, `overrides` first; SettingsError lists every wrong one."""
+    given, wrong = _given(os.environ if environment is None else environment)
     try:
-        return Settings(**_secrets_from_files(), **overrides)
-    except ValidationError as wrong:
-        raise SettingsError(_explain(wrong)) from None
+        settings = Settings.model_validate(_merged(given, overrides))
+    except ValidationError as invalid:
+        wrong += [
+            f"{name_of(tuple(map(str, error['loc'])))}: {error['msg']}"
+            for error in invalid.errors(include_input=False, include_url=False)
+        ]
+    if wrong:
+        raise SettingsError("\n".join(["wrong settings:", *(f"  {line}" for line in wrong)]))
+    return settings
 
 
-def _secrets_from_files() -> dict[str, Any]:
-    path = os.environ.get("FUNNEL_DATABASE__URL_FILE")
-    if path is None:
-        return {}
-    try:
-        return {"database": {"url": Path(path).read_text().strip()}}
-    except OSError as failed:
-        raise SettingsError(f"FUNNEL_DATABASE__URL_FILE: {failed.strerror}: {path}") from None
+def paths(section: type[BaseModel] = Settings, above: Place = ()) -> Iterator[Place]:
+    """Every setting there is."""
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield from paths(kind, (*above, name))
+        else:
+            yield (*above, name)
 
 
-def _explain(wrong: ValidationError) -> str:
-    lines = [
-        f"  FUNNEL_{'__'.join(str(part).upper() for part in error['loc'])}: {error['msg']}"
-        for error in wrong.errors(include_input=False, include_url=False)
-    ]
-    return "\n".join(["wrong settings:", *lines])
+def name_of(path: Place) -> str:
+    """Its environment variable."""
+    return PREFIX + "__".join(path).upper()
+
+
+def _given(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """What the environment sets, nested, and what is wrong with its names and files."""
+    known = {name_of(path): path for path in paths()}
+    given: dict[str, Any] = {}
+    wrong: list[str] = []
+    for variable, text in sorted(environment.items()):
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable if variable in known else variable.removesuffix(_FILE)
+        if name not in known:
+            wrong.append(f"{variable}: there is no such setting{_nearest(variable, known)}")
+        elif name == variable:
+            _put(given, known[name], text)
+        elif name in environment:
+            wrong.append(f"{variable}: {name} is set too, set one of them")
+        else:
+            try:
+                _put(given, known[name], Path(text).read_text().strip())
+            except (OSError, ValueError) as failed:
+                wrong.append(f"{variable}: can't read {text}: {failed}")
+    return given, wrong
+
+
+def _nearest(variable: str, known: Mapping[str, Place]) -> str:
+    near = get_close_matches(variable, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _put(nested: dict[str, Any], path: Place, value: str) -> None:
+    for part in path[:-1]:
+        nested = nested.setdefault(part, {})
+    nested[path[-1]] = value
+
+
+def _merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(lower)
+    for name, value in upper.items():
+        below = merged.get(name)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[name] = _merged(below, value) if both else value  # type: ignore[arg-type]
+    return merged
