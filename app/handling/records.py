@@ -10,6 +10,7 @@ from app.domain.interaction import Interaction, Microseconds
 from app.errors import Poison
 
 Headers = Sequence[tuple[str, bytes | None]]
+OutputHeaders = list[tuple[str, bytes | None]]
 
 
 class SourceRecord(NamedTuple):
@@ -31,7 +32,7 @@ class OutputRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     partition: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]]
+    headers: OutputHeaders
     timestamp_ms: int | None = None
     """None: the time of publishing."""
 

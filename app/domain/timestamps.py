@@ -1,0 +1,53 @@
+"""RFC 3339 to microseconds and back."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from app.domain.interaction import Microseconds
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = 1_000_000
+_RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(\d\d)(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+).fullmatch
+
+
+def parse_rfc3339(text: str) -> Microseconds | None:
+    """Cut, not rounded, to microseconds; None if it is no RFC 3339 date-time.
+
+    A leap second (23:59:60 UTC) is the second that follows it, as POSIX time has it.
+    """
+    match = _RFC_3339(text)
+    if match is None:
+        return None
+    if match[1] == "60":
+        return _leap_second(text)
+    try:
+        since = datetime.fromisoformat(text.upper()) - _EPOCH
+    except ValueError:
+        return None
+    return (since.days * 86_400 + since.seconds) * _SECOND + since.microseconds
+
+
+def _leap_second(text: str) -> Microseconds | None:
+    before = parse_rfc3339(text[:17] + "59" + text[19:])
+    if before is None or before // _SECOND % 86_400 != 86_399:
+        return None
+    return before + _SECOND
+
+
+def format_rfc3339(moment: Microseconds) -> str:
+    """In UTC with `Z`; no fraction, milliseconds or microseconds, the shortest that is exact."""
+    seconds, fraction = divmod(moment, _SECOND)
+    if not fraction:
+        return _prefix(seconds) + "Z"
+    if fraction % 1000:
+        return f"{_prefix(seconds)}.{fraction:06}Z"
+    return f"{_prefix(seconds)}.{fraction // 1000:03}Z"
+
+
+@lru_cache(maxsize=4096)
+def _prefix(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
