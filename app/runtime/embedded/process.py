@@ -1,0 +1,120 @@
+"""The owner's side of a warden: one server process that can't outlive this one."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from app.errors import SetupError
+from app.runtime.embedded.account import Account
+
+WARDEN = Path(__file__).with_name("warden.py")
+LOG_MAX_BYTES = 16 * 1024 * 1024
+LOG_LINES_SHOWN = 12
+
+
+class ServerProcess:
+    """`pid` is the server's. `exited` is done once the server and its warden are gone."""
+
+    def __init__(self, warden: subprocess.Popen[bytes], log: Path) -> None:
+        self._warden = warden
+        self._log = log
+        self._head = b""
+        self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        assert warden.stdout is not None
+        asyncio.get_running_loop().add_reader(warden.stdout.fileno(), self._on_output)
+
+    @property
+    def pid(self) -> int:
+        return self._pid.result()
+
+    @property
+    def is_running(self) -> bool:
+        return not self.exited.done()
+
+    def _on_output(self) -> None:
+        assert self._warden.stdout is not None
+        descriptor = self._warden.stdout.fileno()
+        if read := os.read(descriptor, 64):
+            self._head += read
+            if self._head.endswith(b"\n") and not self._pid.done():
+                self._pid.set_result(int(self._head))
+            return
+        asyncio.get_running_loop().remove_reader(descriptor)
+        code = self._warden.wait()  # its output has closed: it is exiting right now
+        self._close()
+        if not self._pid.done():
+            self._pid.cancel()
+        self.exited.set_result(code)
+
+    def _close(self) -> None:
+        for pipe in (self._warden.stdin, self._warden.stdout):
+            assert pipe is not None
+            pipe.close()
+
+    async def stop(self, order: Literal["T", "I"], timeout_seconds: float) -> None:
+        """Ask it to end; crash it when it takes too long or when this wait is cancelled."""
+        self._order(order)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await asyncio.shield(self.exited)
+        except TimeoutError:
+            await self.crash()
+        except asyncio.CancelledError:
+            self._order("K")
+            raise
+
+    async def crash(self) -> None:
+        """As if the machine had lost power, for this server: SIGKILL to all its processes."""
+        self._order("K")
+        await asyncio.shield(self.exited)
+
+    def _order(self, order: str) -> None:
+        if self.is_running:
+            assert self._warden.stdin is not None
+            try:
+                os.write(self._warden.stdin.fileno(), order.encode())
+            except BrokenPipeError:
+                return  # it ended a moment ago; `exited` is about to say so
+
+    def last_words(self) -> str:
+        """The end of the server's log, for an error message."""
+        lines = self._log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+        return "\n".join(f"  {line[:300]}" for line in lines)
+
+    @classmethod
+    async def spawn(
+        cls, command: Sequence[str | Path], log: Path, account: Account | None = None
+    ) -> "ServerProcess":
+        """Start `command`, as `account` where given; its output is appended to `log`."""
+        who = ("-", "-") if account is None else (str(account.uid), str(account.gid))
+        with _appended(log) as output:
+            warden = subprocess.Popen(  # noqa: ASYNC220, S603 - returns after exec
+                [sys.executable, "-I", WARDEN, *who, *command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                bufsize=0,
+                cwd="/",
+                start_new_session=True,
+            )
+        process = cls(warden, log)
+        try:
+            await asyncio.wait([process._pid])
+        except asyncio.CancelledError:
+            process._order("K")
+            raise
+        if process._pid.cancelled():
+            raise SetupError(f"could not start {command[0]}:\n{process.last_words()}")
+        return process
+
+
+def _appended(log: Path) -> BinaryIO:
+    """The log, open for writing; one older log is kept when it has grown long."""
+    if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
+        log.replace(log.with_suffix(".old.log"))
+    return log.open("ab")

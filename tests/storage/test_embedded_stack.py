@@ -1,0 +1,58 @@
+"""The embedded stack is a real Kafka and a real PostgreSQL."""
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from app.runtime.embedded.stack import EmbeddedStack
+
+
+async def test_what_is_produced_is_consumed(stack: EmbeddedStack, unique: str) -> None:
+    topic = f"echo-{unique}"
+    admin = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap_servers)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+    await admin.close()
+    producer = AIOKafkaProducer(
+        bootstrap_servers=stack.bootstrap_servers, transactional_id=f"writer-{unique}"
+    )
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=stack.bootstrap_servers,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+    )
+    await producer.start()
+    await consumer.start()
+    try:
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"hello")
+        assert (await consumer.getone()).value == b"hello"
+    finally:
+        await producer.stop()
+        await consumer.stop()
+
+
+async def test_the_database_is_postgresql_18_that_syncs_every_commit(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        version = await connection.fetchval("SHOW server_version")
+        durable = (
+            await connection.fetchval("SHOW fsync"),
+            await connection.fetchval("SHOW synchronous_commit"),
+        )
+    finally:
+        await connection.close()
+    assert version.startswith("18.")
+    assert durable == ("on", "on")
+
+
+async def test_the_service_is_no_superuser(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    try:
+        is_superuser = await connection.fetchval(
+            "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+        )
+    finally:
+        await connection.close()
+    assert is_superuser is False
