@@ -1,0 +1,233 @@
+"""The apply: everything one batch does to PostgreSQL, in one transaction.
+
+`fence.begin` moves D first; from then on its rows are locked and no other incarnation can write.
+Contacts are guarded by their version on top of that. When it fails:
+
+    Fenced, RowRejected   rolled back; the connection can be used again
+    Unavailable           nothing was written; the connection is closed
+    Unclean               what was written is unknown, or not what was expected; it is closed
+    anything else         a bug, or a cancellation: nothing was written; it is closed
+"""
+
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from app.errors import Fenced, FunnelError, RowRejected, Unclean
+from app.failpoints import Failpoint, hit
+from app.storage import fence
+from app.storage.copy_binary import CONTACT_COLUMNS, HISTORY_COLUMNS, contact_rows, history_rows
+from app.storage.faults import DRIVER_ERRORS, described, meaning
+from app.storage.rows import ApplyBatch, DeadLetterRow
+
+_STAGING: Final = """
+CREATE TEMPORARY TABLE staged_contact (
+    partition integer NOT NULL,
+    expected_version integer NOT NULL,
+    seq integer NOT NULL,
+    log_keep integer NOT NULL,
+    check_at timestamptz NOT NULL,
+    tenant text COLLATE "C" NOT NULL,
+    stage text NOT NULL,
+    contact_id text COLLATE "C" NOT NULL,
+    state bytea STORAGE EXTERNAL NOT NULL,
+    log_head bytea STORAGE EXTERNAL NOT NULL,
+    log_tail bytea STORAGE EXTERNAL NOT NULL
+) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS
+"""
+
+_ABSENT: Final = 0
+"""The expected version of a contact that must not be there."""
+
+_MERGE: Final = """
+MERGE INTO contact AS c USING staged_contact AS s
+   ON c.partition = s.partition AND c.tenant = s.tenant AND c.contact_id = s.contact_id
+ WHEN MATCHED AND c.version = s.expected_version THEN UPDATE SET
+      version = s.expected_version + 1, stage = s.stage, seq = s.seq,
+      check_at = nullif(s.check_at, 'infinity'), state = s.state,
+      log = s.log_head || substr(c.log, 1, s.log_keep) || s.log_tail
+ WHEN NOT MATCHED AND s.expected_version = $1 THEN INSERT
+      (partition, tenant, contact_id, version, stage, seq, check_at, state, log)
+      VALUES (s.partition, s.tenant, s.contact_id, 1, s.stage, s.seq,
+              nullif(s.check_at, 'infinity'), s.state, s.log_head || s.log_tail)
+"""
+
+_REVOKE: Final = """
+UPDATE stage_change SET revoked_at = $5
+ WHERE partition = $1 AND tenant = $2 AND contact_id = $3 AND seq < $4
+   AND transition_id = $6 AND revoked_at IS NULL
+"""
+
+_SEAL: Final = """
+INSERT INTO contact_log (partition, tenant, contact_id, chunk, body) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (partition, tenant, contact_id, chunk) DO UPDATE SET body = excluded.body
+"""
+
+_DEAD_LETTER: Final = """
+INSERT INTO dead_letter (partition, lane, topic, source_partition, source_offset, reason, message,
+    exception, failed_at, key, value, headers, timestamp_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+"""
+
+_COUNT: Final = """
+INSERT INTO counter AS c (partition, tenant, stage, n) VALUES ($1, $2, $3, $4)
+ON CONFLICT (partition, tenant, stage) DO UPDATE SET n = c.n + excluded.n
+"""
+
+_SEGMENT: Final = """
+INSERT INTO segment (day, lane, partition, batch_seq, next_offsets, as_of, n, events, outputs)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+"""
+
+
+async def prepare(connection: asyncpg.Connection) -> None:
+    """Make a connection from `connect` ready for `apply`: once, before its first batch."""
+    try:
+        await connection.execute(_STAGING)
+    except DRIVER_ERRORS as failed:
+        connection.terminate()
+        raise (meaning(failed, "preparing the apply") or failed) from failed
+
+
+async def apply(
+    connection: asyncpg.Connection,
+    batch: ApplyBatch,
+    *,
+    transaction_timeout_seconds: float,
+    idle_timeout_seconds: float,
+) -> None:
+    """Write the batch, all or nothing. Errors: see the module's docstring."""
+    assert batch.moves, "a batch moves at least one partition"
+    contacts = contact_rows(batch.contacts) if batch.contacts else b""
+    history = history_rows(batch.history) if batch.history else b""
+    try:
+        await fence.begin(
+            connection,
+            batch.lane,
+            batch.moves,
+            transaction_timeout_seconds=transaction_timeout_seconds,
+            idle_timeout_seconds=idle_timeout_seconds,
+        )
+        if contacts:
+            await _write_contacts(connection, contacts, len(batch.contacts))
+        if history:
+            await _write_history(connection, history)
+        await _write_rare(connection, batch)
+        await _write_counters_and_segments(connection, batch)
+        hit(Failpoint.APPLY_BEFORE_COMMIT)
+    except BaseException as failed:
+        known = failed if isinstance(failed, FunnelError) else meaning(failed, "applying a batch")
+        if isinstance(known, Fenced | RowRejected):
+            await _roll_back(connection)
+        else:
+            connection.terminate()
+        if known is None or known is failed:
+            raise
+        raise known from failed
+    await _commit(connection)
+    hit(Failpoint.APPLY_AFTER_COMMIT)
+
+
+async def _write_contacts(connection: asyncpg.Connection, packed: bytes, count: int) -> None:
+    await connection.copy_to_table(
+        "staged_contact",
+        source=memoryview(packed),  # type: ignore[arg-type] # a buffer will do; bytes are a path
+        columns=CONTACT_COLUMNS,
+        format="binary",
+    )
+    hit(Failpoint.APPLY_BEFORE_MERGE)
+    status = await connection.execute(_MERGE, _ABSENT)  # an argument: so it is prepared, once
+    if status != f"MERGE {count}":
+        raise Unclean(
+            f"{count} contacts were to change, PostgreSQL says {status}: rows have another version"
+            " than this incarnation remembers"
+        )
+
+
+async def _write_history(connection: asyncpg.Connection, packed: bytes) -> None:
+    hit(Failpoint.APPLY_BEFORE_HISTORY)
+    await connection.copy_to_table(
+        "stage_change",
+        source=memoryview(packed),  # type: ignore[arg-type] # a buffer will do; bytes are a path
+        columns=HISTORY_COLUMNS,
+        format="binary",
+    )
+
+
+async def _write_rare(connection: asyncpg.Connection, batch: ApplyBatch) -> None:
+    """What few batches have. Revocations one by one, in order: each marks all before it."""
+    if revocations := [
+        (row.partition, row.tenant, row.contact_id, row.change.seq, row.decided_at, revokes)
+        for row in batch.history
+        if (revokes := row.change.revokes) is not None
+    ]:
+        hit(Failpoint.APPLY_BEFORE_REVOCATIONS)
+        await connection.executemany(_REVOKE, revocations)
+    if batch.sealed:
+        hit(Failpoint.APPLY_BEFORE_SEALED)
+        await connection.executemany(
+            _SEAL,
+            [
+                (row.partition, chunk.tenant, chunk.contact_id, chunk.chunk, chunk.body)
+                for row in batch.sealed
+                for chunk in (row.chunk,)
+            ],
+        )
+    if batch.dead_letters:
+        hit(Failpoint.APPLY_BEFORE_DEAD_LETTERS)
+        await connection.executemany(
+            _DEAD_LETTER, [_dead_letter(batch.lane, row) for row in batch.dead_letters]
+        )
+
+
+def _dead_letter(lane: str, row: DeadLetterRow) -> tuple[object, ...]:
+    return (
+        row.partition, lane, row.topic, row.source_partition, row.source_offset, row.reason,
+        row.message, row.exception, row.failed_at, row.key, row.value,
+        msgspec.msgpack.encode(row.headers), row.timestamp_ms,
+    )  # fmt: skip
+
+
+async def _write_counters_and_segments(connection: asyncpg.Connection, batch: ApplyBatch) -> None:
+    if counters := sorted(
+        (row.partition, row.tenant, row.stage, row.delta) for row in batch.counters if row.delta
+    ):
+        hit(Failpoint.APPLY_BEFORE_COUNTERS)
+        await connection.executemany(_COUNT, counters)
+    if batch.segments:
+        hit(Failpoint.APPLY_BEFORE_SEGMENTS)
+        await connection.executemany(
+            _SEGMENT,
+            [
+                (row.day, batch.lane, row.partition, row.batch_seq, row.next_offsets, row.as_of,
+                 row.n, row.events, row.outputs)
+                for row in batch.segments
+            ],
+        )  # fmt: skip
+
+
+async def _commit(connection: asyncpg.Connection) -> None:
+    """From here on nobody knows, until the answer says COMMIT."""
+    try:
+        status = await connection.execute("COMMIT")
+    except DRIVER_ERRORS as failed:
+        connection.terminate()
+        raise Unclean(f"PostgreSQL did not confirm a commit: {described(failed)}") from failed
+    except BaseException:
+        connection.terminate()
+        raise
+    if status != "COMMIT":
+        connection.terminate()
+        raise Unclean(f"PostgreSQL answered a commit with {status}")
+
+
+async def _roll_back(connection: asyncpg.Connection) -> None:
+    """Gives the connection back clean, or closed."""
+    try:
+        hit(Failpoint.APPLY_BEFORE_ROLLBACK)
+        await connection.execute("ROLLBACK")
+    except BaseException as failed:
+        connection.terminate()
+        if not isinstance(failed, DRIVER_ERRORS):
+            raise

@@ -1,0 +1,88 @@
+"""Connections to PostgreSQL: asyncpg for the lane, a SQLAlchemy engine for everything else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.domain.interaction import Microseconds
+from app.errors import SettingsError, Unavailable
+from app.settings import Database
+from app.storage.faults import DRIVER_ERRORS, described, reading
+
+POSTGRES_EPOCH: Final[Microseconds] = 946_684_800_000_000
+"""2000-01-01T00:00:00Z, from which PostgreSQL counts its microseconds."""
+
+_PLANNER: Final = {
+    # a staged batch against a big table: always look up by key, whatever the statistics say
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "jit": "off",
+    "timezone": "UTC",
+}
+
+
+async def connect(database: Database, *, application_name: str) -> asyncpg.Connection:
+    """A connection for the lane. On it a timestamptz is an int, microseconds since 1970.
+
+    `application_name` is the incarnation id, so that a successor can end these sessions.
+    Raises Unavailable.
+    """
+    assert len(application_name.encode()) < 64, "PostgreSQL cuts an application_name at 63 bytes"
+    try:
+        connection = await asyncpg.connect(
+            database.url.get_secret_value(),
+            timeout=database.connect_timeout_seconds,
+            # the server gives up first; this is for a server that no longer answers
+            command_timeout=database.transaction_timeout_seconds + database.connect_timeout_seconds,
+            max_cached_statement_lifetime=0,
+            server_settings={**_PLANNER, "application_name": application_name},
+        )
+    except asyncpg.ClientConfigurationError as wrong:
+        raise SettingsError(f"FUNNEL_DATABASE__URL: {wrong}") from None
+    except DRIVER_ERRORS as failed:
+        raise Unavailable(f"PostgreSQL can't be reached: {described(failed)}") from failed
+    try:
+        await connection.set_type_codec(
+            "timestamptz",
+            schema="pg_catalog",
+            format="tuple",
+            encoder=lambda at: (at - POSTGRES_EPOCH,),
+            decoder=lambda wire: wire[0] + POSTGRES_EPOCH,
+        )
+    except DRIVER_ERRORS as failed:
+        connection.terminate()
+        raise Unavailable(f"PostgreSQL can't be reached: {described(failed)}") from failed
+    return connection
+
+
+def engine(
+    url: str, *, application_name: str = "funnel", connect_timeout_seconds: float = 5.0
+) -> AsyncEngine:
+    """An engine for reads and migrations; dispose of it when done. Connects on first use."""
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(
+            url,
+            timeout=connect_timeout_seconds,
+            server_settings={"application_name": application_name, "timezone": "UTC"},
+        )
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True)
+
+
+@contextmanager
+def reaching(doing: str) -> Iterator[None]:
+    """As `faults.reading`, for statements through SQLAlchemy, which wraps the driver's errors."""
+    with reading(doing):
+        try:
+            yield
+        except DBAPIError as failed:
+            adapted = failed.orig
+            if adapted is not None and isinstance(adapted.__cause__, DRIVER_ERRORS):
+                raise adapted.__cause__ from failed
+            raise
