@@ -1,17 +1,13 @@
-"""Connections to PostgreSQL: asyncpg for the lane, a SQLAlchemy engine for everything else."""
+"""Connections for the lane, through asyncpg; everything else reads through `engine`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.domain.interaction import Microseconds
 from app.errors import SettingsError, Unavailable
 from app.settings import Database
-from app.storage.faults import DRIVER_ERRORS, described, reading
+from app.storage.faults import DRIVER_ERRORS, described
 
 POSTGRES_EPOCH: Final[Microseconds] = 946_684_800_000_000
 """2000-01-01T00:00:00Z, from which PostgreSQL counts its microseconds."""
@@ -58,31 +54,3 @@ async def connect(database: Database, *, application_name: str) -> asyncpg.Conne
         connection.terminate()
         raise Unavailable(f"PostgreSQL can't be reached: {described(failed)}") from failed
     return connection
-
-
-def engine(
-    url: str, *, application_name: str = "funnel", connect_timeout_seconds: float = 5.0
-) -> AsyncEngine:
-    """An engine for reads and migrations; dispose of it when done. Connects on first use."""
-
-    async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(
-            url,
-            timeout=connect_timeout_seconds,
-            server_settings={"application_name": application_name, "timezone": "UTC"},
-        )
-
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True)
-
-
-@contextmanager
-def reaching(doing: str) -> Iterator[None]:
-    """As `faults.reading`, for statements through SQLAlchemy, which wraps the driver's errors."""
-    with reading(doing):
-        try:
-            yield
-        except DBAPIError as failed:
-            adapted = failed.orig
-            if adapted is not None and isinstance(adapted.__cause__, DRIVER_ERRORS):
-                raise adapted.__cause__ from failed
-            raise

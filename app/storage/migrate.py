@@ -11,8 +11,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.errors import RevisionError
-from app.storage.connect import engine, reaching
 from app.storage.days import ensure_segment_days
+from app.storage.engine import engine, reaching
 
 MIGRATIONS: Final = Path(__file__).parents[2] / "migrations"
 POSTGRES_MIN: Final = 170_000

@@ -1,0 +1,38 @@
+"""The SQLAlchemy engine: migrations and every read that is not on the hot path."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.storage.faults import DRIVER_ERRORS, reading
+
+
+def engine(
+    url: str, *, application_name: str = "funnel", connect_timeout_seconds: float = 5.0
+) -> AsyncEngine:
+    """An engine for reads and migrations; dispose of it when done. Connects on first use."""
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(
+            url,
+            timeout=connect_timeout_seconds,
+            server_settings={"application_name": application_name, "timezone": "UTC"},
+        )
+
+    return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True)
+
+
+@contextmanager
+def reaching(doing: str) -> Iterator[None]:
+    """As `faults.reading`, for statements through SQLAlchemy, which wraps the driver's errors."""
+    with reading(doing):
+        try:
+            yield
+        except DBAPIError as failed:
+            adapted = failed.orig
+            if adapted is not None and isinstance(adapted.__cause__, DRIVER_ERRORS):
+                raise adapted.__cause__ from failed
+            raise
