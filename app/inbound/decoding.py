@@ -5,27 +5,19 @@ with a record is found where it is first read, so only sound records are ever fo
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from app.domain.interaction import Interaction
+from app.domain.interaction import Interaction, Microseconds
 from app.domain.reasons import Reason
-from app.domain.routing import home_partition, routing_key
+from app.domain.routing import DEFAULT_TENANT, home_partition, routing_key
 from app.domain.topics import Topic
 from app.errors import Poison
 from app.handling.origin import FORWARDED, Origin, forwarding_headers, origin_of
 from app.handling.records import Decoded, Decoder, Forwarded, OutputRecord, SourceRecord
-from app.inbound.attributes import (
-    is_automated,
-    is_backfill,
-    missing,
-    must_be_text,
-    refuse_nul,
-    tenant_of,
-    traceparent_of,
-    violation,
-)
+from app.inbound.attributes import refuse_missing, refuse_nul, tenant_of, to_event, traceparent_of
 from app.inbound.effective_time import effective_time
-from app.inbound.envelope import Event, read_event
+from app.inbound.envelope import read_document
+from app.inbound.event import Event, make_plain_reader
 from app.inbound.validation import DataCheck, Schema, load_schemas
 from app.settings import Limits
 
@@ -49,15 +41,20 @@ def make_decoder(
     }
     tolerance = round(limits.future_tolerance_seconds * 1_000_000)
 
+    read_plain = make_plain_reader(limits)
+
     def read(record: SourceRecord) -> Decoded:
-        event = read_event(record, limits)
-        rule = _rule_of(event, rules)
         topic = topics[record.topic]
-        origin = _origin_of(record, topic)
-        if rule.commands_only and (origin.topic if origin else topic) != Topic.COMMANDS:
-            raise Poison(Reason.NOT_ALLOWED_HERE, f"/type: accepted only from {Topic.COMMANDS}")
+        event = read_plain(record)
+        if event is None:
+            document = read_document(record, limits)
+            refuse_missing(document)
+            _admit(document["type"], record, topic, rules)
+            event = to_event(document)
+            refuse_nul(document, record)
+        rule, origin = _admit(event.type, record, topic, rules)
         arrived_at = (origin or record).timestamp_ms * 1000
-        interaction = _interaction(event, rule, record, arrived_at, tolerance)
+        interaction = _interaction(event, rule, arrived_at, tolerance)
         if origin is None:
             key = routing_key(interaction.tenant, interaction.contact_id)
             home = home_partition(key, partitions)
@@ -88,57 +85,46 @@ class _TypeRule(NamedTuple):
     data: DataCheck | None
 
 
-def _rule_of(event: Event, rules: Mapping[str, _TypeRule]) -> _TypeRule:
-    """missing_attribute or unknown_type."""
-    get = event.get
-    is_complete = get("id") and get("source") and get("subject") and get("specversion")
-    type_ = get("type")
-    if not (is_complete and type_) and (flaw := missing(event)):
-        raise flaw
-    rule = rules.get(type_) if type(type_) is str else None
+def _admit(
+    type_: Any, record: SourceRecord, topic: str, rules: Mapping[str, _TypeRule]
+) -> tuple[_TypeRule, Origin | None]:
+    """Poison: unknown_type or not_allowed_here."""
+    rule = rules.get(type_) if isinstance(type_, str) else None
     if rule is None:
         raise Poison(Reason.UNKNOWN_TYPE, "/type: is not one of the model's interaction types")
-    return rule
-
-
-def _origin_of(record: SourceRecord, topic: str) -> Origin | None:
     try:
-        return origin_of(record, topic)
+        origin = origin_of(record, topic)
     except ValueError:
         raise Poison(
             Reason.NOT_ALLOWED_HERE,
             f"header {FORWARDED}: is not topic:partition:offset:timestamp, no lane wrote it",
         ) from None
+    if rule.commands_only and (origin.topic if origin else topic) != Topic.COMMANDS:
+        raise Poison(Reason.NOT_ALLOWED_HERE, f"/type: accepted only from {Topic.COMMANDS}")
+    return rule, origin
 
 
 def _interaction(
-    event: Event, rule: _TypeRule, record: SourceRecord, arrived_at: int, tolerance: int
+    event: Event, rule: _TypeRule, arrived_at: Microseconds, tolerance: Microseconds
 ) -> Interaction:
-    """schema_violation or time_out_of_range."""
-    get = event.get
-    must_be_text(event)
-    data = get("data")
-    if data is None:
-        data = {}
-    elif type(data) is not dict:
-        raise violation("data", "must be an object")
+    """Poison: schema_violation or time_out_of_range."""
+    data = event.data if event.data is not None else {}
     if rule.data is not None and not rule.data.is_valid(data):
         raise rule.data.explain(data)
-    refuse_nul(event, record)
     return Interaction(
-        tenant=tenant_of(get("tenantid")),
-        contact_id=event["subject"],
-        source=event["source"],
-        id=event["id"],
-        type=event["type"],
-        automated=is_automated(get("automated")),
-        is_backfill=is_backfill(get("ingestmode")),
-        channel=get("channel") or None,
-        campaign_id=get("campaignid") or None,
-        traceparent=traceparent_of(get("traceparent")),
+        tenant=DEFAULT_TENANT if event.tenantid is None else tenant_of(event),
+        contact_id=event.subject,
+        source=event.source,
+        id=event.id,
+        type=event.type,
         data=data,
+        automated=event.automated or False,
+        is_backfill=event.ingestmode == "backfill",
+        channel=event.channel or None,
+        campaign_id=event.campaignid or None,
+        traceparent=None if event.traceparent is None else traceparent_of(event),
         arrived_at=arrived_at,
-        time=effective_time(get("time"), arrived_at, tolerance),
+        time=effective_time(event.time, arrived_at, tolerance),
     )
 
 

@@ -1,7 +1,7 @@
 """When an interaction was true (funnel rule 2)."""
 
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from app.domain.interaction import Microseconds
 from app.domain.reasons import Reason
@@ -12,12 +12,14 @@ EARLIEST: Final[Microseconds] = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 LATEST: Final[Microseconds] = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 
-def effective_time(stated: Any, arrived_at: Microseconds, tolerance: Microseconds) -> Microseconds:
+def effective_time(
+    stated: str | None, arrived_at: Microseconds, tolerance: Microseconds
+) -> Microseconds:
     """Absent: the broker's. Ahead of the broker by at most `tolerance`: clamped to the broker's."""
     if stated is None:
         moment = arrived_at
     else:
-        parsed = parse_rfc3339(stated) if type(stated) is str else None
+        parsed = parse_rfc3339(stated)
         if parsed is None:
             raise Poison(Reason.SCHEMA_VIOLATION, "/time: must be an RFC 3339 date-time")
         if parsed > arrived_at + tolerance:

@@ -56,9 +56,10 @@ def strings_of(document: Any) -> Iterator[str]:
 
 
 def check_lengths(event: dict[str, Any], limits: Limits) -> None:
+    longest = limits.id_max_chars
     for name in ATTRIBUTES_WITH_LENGTH:
         text = event.get(name)
-        if type(text) is str and len(text) > limits.id_max_chars:
+        if text is not None and type(text) is str and len(text) > longest:
             raise _too_large(f"/{name}", f"{limits.id_max_chars} characters")
 
 
