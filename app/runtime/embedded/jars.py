@@ -10,15 +10,15 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from app.errors import SetupError
 from app.runtime.embedded.java import Java
+from app.runtime.embedded.process import ServerProcess
 
 KAFKA_VERSION = "4.2.1"
 POM = Path(__file__).with_name("pom.xml")
@@ -88,34 +88,33 @@ async def _fetch(maven: str, java: Java, jars: Path, progress: Progress) -> None
 
 
 async def _run_maven(maven: str, java: Java, target: Path, progress: Progress) -> None:
-    process = await asyncio.create_subprocess_exec(
-        maven,
-        *("--batch-mode", "--strict-checksums", "-Dstyle.color=never", f"--file={POM}"),
-        *("dependency:copy-dependencies", f"-DoutputDirectory={target}", "-DincludeScope=runtime"),
-        env={**os.environ, "JAVA_HOME": str(java.home)},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,
+    """Under a warden like the servers: an interrupted command leaves no Maven behind either."""
+    log = target.parent / "maven.log"
+    log.write_bytes(b"")
+    process = await ServerProcess.spawn(
+        [
+            *(maven, "--batch-mode", "--strict-checksums", "-Dstyle.color=never", "--file", POM),
+            *("dependency:copy-dependencies", f"-DoutputDirectory={target}"),
+            "-DincludeScope=runtime",
+        ],
+        log,
+        environment={"JAVA_HOME": str(java.home)},
     )
-    assert process.stdout is not None
-    errors: list[str] = []
-    fetched = 0
     try:
-        async for raw in process.stdout:
-            line = raw.decode(errors="replace").rstrip()
-            if "ERROR" in line:
-                errors.append(line)
-            if found := re.search(r"Downloaded from .*/([^/ ]+\.jar) \(([^)]*)\)", line):
-                fetched += 1
-                progress(f"  {fetched:3d} {found[1]} ({found[2]})")
-        code = await process.wait()
-    except BaseException:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        with log.open(errors="replace") as lines:
+            fetched = 0
+            while process.is_running:
+                await process.wait(WAIT_SECONDS)
+                for found in re.finditer(
+                    r"Downloaded from .*/([^/ ]+\.jar) \((.*)\)", lines.read()
+                ):
+                    fetched += 1
+                    progress(f"  {fetched:3d} {found[1]} ({found[2]})")
+    except asyncio.CancelledError:
+        await process.crash()
         raise
-    if code != 0:
+    if await process.wait() != 0:
+        errors = [line for line in log.read_text(errors="replace").splitlines() if "ERROR" in line]
         raise SetupError(
             "Maven could not fetch Kafka's jars; check the network and Maven's settings, then "
             "start again:\n" + "\n".join(errors[:6])

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import struct
 import uuid
 from base64 import urlsafe_b64encode
@@ -59,7 +60,7 @@ class EmbeddedKafka:
         self._heap = f"-Xmx{heap_megabytes}m"
         self._controller_port = choose_port(0, "Kafka's controller", "--kafka-port")
         self._archive = jars / f"classes-java{java.version}.jsa"
-        self._new_archive: Path | None = None
+        self._new_archive = directory / "classes.jsa"
         self._process: ServerProcess | None = None
 
     @property
@@ -102,9 +103,8 @@ class EmbeddedKafka:
         """A clean shutdown; nothing when it does not run."""
         if not self.is_running:
             return
-        await self._running().stop("T", STOP_TIMEOUT_SECONDS)
-        if self._new_archive is not None and self._new_archive.exists():
-            self._new_archive.replace(self._archive)
+        if await self._running().stop("T", STOP_TIMEOUT_SECONDS):
+            self._keep_class_archive()
 
     async def kill(self) -> None:
         if self.is_running:
@@ -116,12 +116,18 @@ class EmbeddedKafka:
 
     def _class_archive(self) -> list[str]:
         """Parsed classes kept from the first clean stop on: starts take half the time and CPU."""
-        flags = ["-Xshare:auto", "-Xlog:disable", "-Xlog:all=error:stderr"]
-        if self._archive.exists():
-            self._new_archive = None
-            return [*flags, f"-XX:SharedArchiveFile={self._archive}"]
-        self._new_archive = self._archive.with_suffix(f".{os.getpid()}")
-        return [*flags, f"-XX:ArchiveClassesAtExit={self._new_archive}"]
+        self._new_archive.unlink(missing_ok=True)
+        flag = "SharedArchiveFile" if self._archive.exists() else "ArchiveClassesAtExit"
+        path = self._archive if self._archive.exists() else self._new_archive
+        return [f"-XX:{flag}={path}", "-Xlog:disable", "-Xlog:all=error:stderr"]
+
+    def _keep_class_archive(self) -> None:
+        """Into the jar cache by one rename: other brokers may start or stop just now."""
+        if self._new_archive.exists():
+            part = self._archive.with_suffix(f".{os.getpid()}")
+            shutil.copyfile(self._new_archive, part)
+            part.replace(self._archive)
+            self._new_archive.unlink()
 
     def _write_properties(self) -> Path:
         broker, controller = f"{HOST}:{self.port}", f"{HOST}:{self._controller_port}"
@@ -147,12 +153,7 @@ class EmbeddedKafka:
             ],
             self.log,
         )
-        try:
-            code = await asyncio.shield(process.exited)
-        except asyncio.CancelledError:
-            await process.crash()
-            raise
-        if code != 0:
+        if await process.finished() != 0:
             raise SetupError(f"Kafka could not format {self._data}:\n{process.last_words()}")
 
     async def _until_ready(self, process: ServerProcess) -> None:

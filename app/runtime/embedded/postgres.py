@@ -141,12 +141,7 @@ class EmbeddedPostgres:
             self.log,
             self._account,
         )
-        try:
-            code = await asyncio.shield(process.exited)
-        except asyncio.CancelledError:
-            await process.crash()
-            raise
-        if code != 0:
+        if await process.finished() != 0:
             raise SetupError(
                 f"PostgreSQL could not make its data directory:\n{process.last_words()}"
             )

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -17,14 +17,14 @@ LOG_LINES_SHOWN = 12
 
 
 class ServerProcess:
-    """`pid` is the server's. `exited` is done once the server and its warden are gone."""
+    """Runs until the server and its warden are gone. `pid` is the server's."""
 
     def __init__(self, warden: subprocess.Popen[bytes], log: Path) -> None:
         self._warden = warden
         self._log = log
         self._head = b""
         self._pid: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         assert warden.stdout is not None
         asyncio.get_running_loop().add_reader(warden.stdout.fileno(), self._on_output)
 
@@ -34,7 +34,7 @@ class ServerProcess:
 
     @property
     def is_running(self) -> bool:
-        return not self.exited.done()
+        return not self._exited.done()
 
     def _on_output(self) -> None:
         assert self._warden.stdout is not None
@@ -49,29 +49,42 @@ class ServerProcess:
         self._close()
         if not self._pid.done():
             self._pid.cancel()
-        self.exited.set_result(code)
+        self._exited.set_result(code)
 
     def _close(self) -> None:
         for pipe in (self._warden.stdin, self._warden.stdout):
             assert pipe is not None
             pipe.close()
 
-    async def stop(self, order: Literal["T", "I"], timeout_seconds: float) -> None:
-        """Ask it to end; crash it when it takes too long or when this wait is cancelled."""
+    async def stop(self, order: Literal["T", "I"], timeout_seconds: float) -> bool:
+        """Ask it to end; crash it, and say False, when it takes too long. Cancelled: crash it."""
         self._order(order)
         try:
-            async with asyncio.timeout(timeout_seconds):
-                await asyncio.shield(self.exited)
-        except TimeoutError:
-            await self.crash()
+            if await self.wait(timeout_seconds) is not None:
+                return True
         except asyncio.CancelledError:
-            self._order("K")
+            await self.crash()
+            raise
+        await self.crash()
+        return False
+
+    async def wait(self, timeout_seconds: float | None = None) -> int | None:
+        """Its exit code; None if it still runs after the time-out."""
+        await asyncio.wait([self._exited], timeout=timeout_seconds)
+        return self._exited.result() if self._exited.done() else None
+
+    async def finished(self) -> int | None:
+        """The exit code of a process that ends by itself; crash it when this wait is cancelled."""
+        try:
+            return await self.wait()
+        except asyncio.CancelledError:
+            await self.crash()
             raise
 
     async def crash(self) -> None:
         """As if the machine had lost power, for this server: SIGKILL to all its processes."""
         self._order("K")
-        await asyncio.shield(self.exited)
+        await self.wait()
 
     def _order(self, order: str) -> None:
         if self.is_running:
@@ -79,7 +92,7 @@ class ServerProcess:
             try:
                 os.write(self._warden.stdin.fileno(), order.encode())
             except BrokenPipeError:
-                return  # it ended a moment ago; `exited` is about to say so
+                return  # it ended a moment ago; `wait` is about to say so
 
     def last_words(self) -> str:
         """The end of the server's log, for an error message."""
@@ -88,7 +101,11 @@ class ServerProcess:
 
     @classmethod
     async def spawn(
-        cls, command: Sequence[str | Path], log: Path, account: Account | None = None
+        cls,
+        command: Sequence[str | Path],
+        log: Path,
+        account: Account | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> "ServerProcess":
         """Start `command`, as `account` where given; its output is appended to `log`."""
         who = ("-", "-") if account is None else (str(account.uid), str(account.gid))
@@ -100,13 +117,14 @@ class ServerProcess:
                 stderr=output,
                 bufsize=0,
                 cwd="/",
+                env={**os.environ, **(environment or {})},
                 start_new_session=True,
             )
         process = cls(warden, log)
         try:
             await asyncio.wait([process._pid])
         except asyncio.CancelledError:
-            process._order("K")
+            await process.crash()
             raise
         if process._pid.cancelled():
             raise SetupError(f"could not start {command[0]}:\n{process.last_words()}")
