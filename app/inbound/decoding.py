@@ -5,7 +5,7 @@ with a record is found where it is first read, so only sound records are ever fo
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from app.domain.interaction import Interaction, Microseconds
 from app.domain.reasons import Reason
@@ -22,26 +22,56 @@ from app.inbound.validation import DataCheck, Schema, load_schemas
 from app.settings import Limits
 
 
+class TypeRule(Protocol):
+    @property
+    def is_command(self) -> bool:
+        """Accepted from the commands topic only."""
+        ...
+
+    @property
+    def requires(self) -> Sequence[str]:
+        """Fields that `data` must have, whatever the schema says."""
+        ...
+
+
+class Catalogue(Protocol):
+    """What decoding needs to know of a funnel model."""
+
+    @property
+    def types(self) -> Mapping[str, TypeRule]: ...
+
+    @property
+    def ignores_unknown_types(self) -> bool:
+        """Let them pass, for the fold to ignore; else they are dead letters."""
+        ...
+
+
 def make_decoder(
-    commands_only: Mapping[str, bool],
+    catalogue: Catalogue,
     limits: Limits,
     topics: Sequence[str],
     partitions: int,
     schemas: Mapping[str, Schema] | None = None,
 ) -> Decoder:
-    """`commands_only`: every known type, and whether only the commands topic may carry it.
+    """`topics`: the lane's topic order; `partitions`: N, as recorded, not as Kafka has it.
 
-    `topics`: the lane's topic order; `partitions`: N, as recorded, not as Kafka has it.
-    `schemas`: those of a model's own types; they win over the shipped ones.
+    `schemas`: of a model's own types; they win over the shipped ones.
     """
     known = load_schemas() | dict(schemas or {})
     rules = {
-        name: _TypeRule(is_restricted, DataCheck(known[name]) if name in known else None)
-        for name, is_restricted in commands_only.items()
+        name: _Rule(rule.is_command, DataCheck(known.get(name, {}), rule.requires))
+        for name, rule in catalogue.types.items()
     }
+    unknown = _Rule(False, DataCheck({}, ())) if catalogue.ignores_unknown_types else None
     tolerance = round(limits.future_tolerance_seconds * 1_000_000)
 
     read_plain = make_plain_reader(limits)
+
+    def rule_of(type_: Any) -> _Rule:
+        rule = rules.get(type_, unknown) if isinstance(type_, str) else None
+        if rule is None:
+            raise Poison(Reason.UNKNOWN_TYPE, "/type: is not one of the model's interaction types")
+        return rule
 
     def read(record: SourceRecord) -> Decoded:
         topic = topics[record.topic]
@@ -49,10 +79,11 @@ def make_decoder(
         if event is None:
             document = read_document(record, limits)
             refuse_missing(document)
-            _admit(document["type"], record, topic, rules)
+            _admit(rule_of(document["type"]), record, topic)
             event = to_event(document)
             refuse_nul(document, record)
-        rule, origin = _admit(event.type, record, topic, rules)
+        rule = rule_of(event.type)
+        origin = _admit(rule, record, topic)
         arrived_at = (origin or record).timestamp_ms * 1000
         interaction = _interaction(event, rule, arrived_at, tolerance)
         if origin is None:
@@ -80,18 +111,13 @@ def _bug(bug: Exception) -> Poison:
     return poison
 
 
-class _TypeRule(NamedTuple):
+class _Rule(NamedTuple):
     commands_only: bool
-    data: DataCheck | None
+    data: DataCheck
 
 
-def _admit(
-    type_: Any, record: SourceRecord, topic: str, rules: Mapping[str, _TypeRule]
-) -> tuple[_TypeRule, Origin | None]:
-    """Poison: unknown_type or not_allowed_here."""
-    rule = rules.get(type_) if isinstance(type_, str) else None
-    if rule is None:
-        raise Poison(Reason.UNKNOWN_TYPE, "/type: is not one of the model's interaction types")
+def _admit(rule: _Rule, record: SourceRecord, topic: str) -> Origin | None:
+    """Where the record first stood. Poison: not_allowed_here."""
     try:
         origin = origin_of(record, topic)
     except ValueError:
@@ -101,15 +127,15 @@ def _admit(
         ) from None
     if rule.commands_only and (origin.topic if origin else topic) != Topic.COMMANDS:
         raise Poison(Reason.NOT_ALLOWED_HERE, f"/type: accepted only from {Topic.COMMANDS}")
-    return rule, origin
+    return origin
 
 
 def _interaction(
-    event: Event, rule: _TypeRule, arrived_at: Microseconds, tolerance: Microseconds
+    event: Event, rule: _Rule, arrived_at: Microseconds, tolerance: Microseconds
 ) -> Interaction:
     """Poison: schema_violation or time_out_of_range."""
     data = event.data if event.data is not None else {}
-    if rule.data is not None and not rule.data.is_valid(data):
+    if not rule.data.is_valid(data):
         raise rule.data.explain(data)
     return Interaction(
         tenant=DEFAULT_TENANT if event.tenantid is None else tenant_of(event),

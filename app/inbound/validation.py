@@ -1,7 +1,7 @@
 """`data` against the JSON Schema of its type. Messages say where and what, never a value."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,14 @@ INTERACTION_SCHEMAS = Path(__file__).resolve().parents[2] / "schemas" / "interac
 class DataCheck:
     """Compiled schema of one type. `is_valid` is the fast question, `explain` the slow answer."""
 
-    def __init__(self, schema: Schema) -> None:
-        validator = jsonschema_rs.Draft202012Validator(dict(schema), validate_formats=True)
+    def __init__(self, schema: Schema, requires: Sequence[str]) -> None:
+        """`requires`: fields that the model asks for on top of what the schema does."""
+        required = {*schema.get("required", ()), *requires}
+        whole = {**schema, "required": sorted(required)}
+        validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
         self.is_valid: Callable[[Any], bool] = validator.is_valid
         self._errors = validator.iter_errors
-        self._names = frozenset(_property_names(schema))
+        self._names = frozenset(_property_names(schema)) | required
 
     def explain(self, data: Any) -> Poison:
         error = next(iter(self._errors(data)))

@@ -13,6 +13,7 @@ from app.handling.origin import FORWARDED
 from app.handling.records import Forwarded, SourceRecord
 from app.inbound.decoding import make_decoder
 from app.settings import Limits
+from tests.unit.inbound.events import Type, Types
 
 ATTRIBUTES = {
     "specversion": "1.0",
@@ -52,7 +53,7 @@ def _identity(n: int) -> dict[str, str]:
 
 def measure(make: Callable[[int], SourceRecord], n: int, partitions: int) -> tuple[float, Any]:
     decode = make_decoder(
-        {"demo.requested": False}, Limits(), CONTACT_LANE_INPUTS, partitions
+        Types({"demo.requested": Type()}), Limits(), CONTACT_LANE_INPUTS, partitions
     )
     records = [make(i) for i in range(n)]
     for record in records:
