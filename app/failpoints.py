@@ -21,6 +21,7 @@ class Failpoint(StrEnum):
 
     INCARNATION_BEFORE_INIT = "incarnation.before_init"
     INCARNATION_AFTER_INIT = "incarnation.after_init"
+    INCARNATION_BEFORE_CONNECT = "incarnation.before_connect"
     TAKEOVER_BEFORE_ROW = "takeover.before_row"
     TAKEOVER_BEFORE_FENCE = "takeover.before_fence"
     TAKEOVER_BEFORE_TERMINATE = "takeover.before_terminate"

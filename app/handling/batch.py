@@ -1,0 +1,94 @@
+"""A decided batch on its way from the decider through apply to publish."""
+
+from datetime import UTC, date, datetime
+
+import msgspec
+
+from app.domain.interaction import Microseconds
+from app.handling.partition import OwnedPartition
+from app.handling.ports import Position
+from app.handling.records import OutputRecord, SourceRecord
+from app.storage.rows import (
+    ApplyBatch,
+    ContactRow,
+    CounterDelta,
+    DeadLetterRow,
+    HistoryRow,
+    SealedRow,
+    SegmentRow,
+)
+
+Fetched = list[tuple[OwnedPartition, list[SourceRecord]]]
+
+SourceKey = tuple[int, int, int]
+"""(topic index, partition, offset)"""
+
+
+class PartitionBatch(msgspec.Struct):
+    """One partition's share: `position` is D once it is applied, K once it is published."""
+
+    owned: OwnedPartition
+    position: Position
+    events: bytes
+    n: int
+    records: list[OutputRecord]
+    outputs: bytes
+
+
+class DecidedBatch(msgspec.Struct):
+    """What one PostgreSQL transaction writes and what is published after it."""
+
+    number: int
+    """Of this incarnation, from 1."""
+    decided_at: Microseconds
+    fetched: Fetched
+    applied_at: float = 0.0
+    """Monotonic seconds."""
+    parts: list[PartitionBatch] = []
+    contacts: list[ContactRow] = []
+    history: list[HistoryRow] = []
+    sealed: list[SealedRow] = []
+    dead_letters: list[DeadLetterRow] = []
+    counters: list[CounterDelta] = []
+    event_times: list[Microseconds] = []
+    """Effective times of live interactions, for the age metric."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What waits in memory until it is published."""
+        return sum(len(record.value or b"") + 600 for part in self.parts for record in part.records)
+
+    def source_keys(self) -> list[SourceKey]:
+        """The records it was decided from."""
+        return [(r.topic, r.partition, r.offset) for _, records in self.fetched for r in records]
+
+    def for_apply(self, lane: str) -> ApplyBatch:
+        """With the K of every partition as known now."""
+        day = day_of(self.decided_at)
+        return ApplyBatch(
+            lane=lane,
+            moves=[part.owned.move(part.position) for part in self.parts],
+            contacts=self.contacts,
+            history=self.history,
+            sealed=self.sealed,
+            dead_letters=self.dead_letters,
+            segments=[
+                SegmentRow(
+                    day=day,
+                    partition=part.position.partition,
+                    batch_seq=part.position.batch_seq,
+                    next_offsets=part.position.offsets,
+                    as_of=part.position.as_of,
+                    n=part.n,
+                    events=part.events,
+                    outputs=part.outputs,
+                )
+                for part in self.parts
+            ],
+            counters=self.counters,
+        )
+
+
+def day_of(moment: Microseconds) -> date:
+    """The UTC day a batch is filed under."""
+    return datetime.fromtimestamp(moment / 1_000_000, UTC).date()

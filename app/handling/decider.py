@@ -1,0 +1,305 @@
+"""Records -> decisions: decode, bring the contacts, fold, and collect what is to be written.
+
+Everything but the loads is plain computation; it yields to the event loop between partitions so
+that the apply and the publishing of earlier batches go on.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+
+from app.domain.contact import Contact
+from app.domain.decide import Decision, decide, view
+from app.domain.interaction import Address, Interaction, Microseconds
+from app.domain.model import Rules
+from app.errors import Poison, RuleError
+from app.handling.batch import DecidedBatch, Fetched, PartitionBatch, SourceKey
+from app.handling.cache import ContactCache, Entry, Key
+from app.handling.partition import OwnedPartition
+from app.handling.parts import Parts
+from app.handling.records import Forwarded, OutputRecord, SourceRecord
+from app.storage.rows import (
+    ContactRow,
+    CounterDelta,
+    DeadLetterRow,
+    HistoryRow,
+    SealedRow,
+    StoredContact,
+)
+from app.storage.segments import pack
+
+log = structlog.get_logger(__name__)
+
+Load = Callable[[Sequence[tuple[int, str, str]]], Awaitable[list[StoredContact]]]
+LoadSealed = Callable[[int, str, str], Awaitable[list[bytes]]]
+
+
+class Decider:
+    """Turns fetched records into batches; the only one that changes contacts."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        cache: ContactCache,
+        load: Load,
+        load_sealed: LoadSealed,
+        rejected: Mapping[SourceKey, Poison],
+    ) -> None:
+        self._lane = parts.lane.encode()
+        self._topics = parts.source.topics
+        self._decode = parts.decode
+        self._encoder = parts.encoder
+        self._rules = parts.rules
+        self._metrics = parts.metrics
+        self._cache = cache
+        self._load = load
+        self._load_sealed = load_sealed
+        self._rejected = rejected
+        self._tally: Counter[str] = Counter()
+
+    async def decide(
+        self,
+        number: int,
+        fetched: Fetched,
+        now: Microseconds,
+    ) -> DecidedBatch:
+        """Number and decide one batch. From here on every partition in it has it pending."""
+        batch = DecidedBatch(number=number, decided_at=now, fetched=fetched)
+        begun = [_begin(owned, records) for owned, records in fetched]
+        decoded = [[self._decode_one(record) for record in records] for _, records in fetched]
+        await self._bring(fetched, decoded)
+        for (owned, records), items, part in zip(fetched, decoded, begun, strict=True):
+            await self._decide_partition(batch, owned, part, records, items)
+            await asyncio.sleep(0)
+        self._report(fetched)
+        return batch
+
+    def _decode_one(self, record: SourceRecord) -> Interaction | Forwarded | Poison:
+        if self._rejected:
+            rejected = self._rejected.get((record.topic, record.partition, record.offset))
+            if rejected is not None:
+                return rejected
+        return self._decode(record)
+
+    async def _bring(
+        self,
+        fetched: Fetched,
+        decoded: Sequence[Sequence[Interaction | Forwarded | Poison]],
+    ) -> None:
+        """Load every contact of the batch that is not in memory; unknown ones begin empty."""
+        cache = self._cache
+        missing: dict[Key, int] = {}
+        for (owned, _), items in zip(fetched, decoded, strict=True):
+            for item in items:
+                if type(item) is Interaction:
+                    key = (item.tenant, item.contact_id)
+                    if key not in missing and cache.get(key) is None:
+                        missing[key] = owned.partition
+        if not missing:
+            return
+        rows = await self._load([(p, *key) for key, p in missing.items()])
+        for row in rows:
+            key = (row.tenant, row.contact_id)
+            contact = Contact.stored(
+                row.tenant, row.contact_id, row.version, row.stage, row.seq, row.state, row.log
+            )
+            cache.put(key, contact, missing.pop(key))
+        for key, partition in missing.items():
+            cache.put(key, Contact.new(*key), partition)
+
+    async def _decide_partition(
+        self,
+        batch: DecidedBatch,
+        owned: OwnedPartition,
+        part: PartitionBatch,
+        records: Sequence[SourceRecord],
+        items: Sequence[Interaction | Forwarded | Poison],
+    ) -> None:
+        tally = self._tally
+        touched: dict[Key, _Touched] = {}
+        accepted: list[SourceRecord] = []
+        other: list[OutputRecord] = []
+        first_dead = len(batch.dead_letters)
+        for record, item in zip(records, items, strict=True):
+            if type(item) is Interaction:
+                key = (item.tenant, item.contact_id)
+                entry = self._cache.get(key)
+                assert entry is not None, "brought before"
+                mine = touched.get(key)
+                if mine is None:
+                    mine = touched[key] = _Touched(entry)
+                if entry.contact.needs_sealed(item):
+                    entry.contact.load_sealed(
+                        await self._load_sealed(owned.partition, item.tenant, item.contact_id)
+                    )
+                address = Address(part.position.batch_seq, len(accepted))
+                try:
+                    decision = decide(entry.contact, item, address, self._rules, batch.decided_at)
+                except RuleError as poison:
+                    mine.redo(self._rules, batch.decided_at)
+                    self._bury(batch, owned, record, poison, other)
+                    continue
+                accepted.append(record)
+                mine.add(item, address, decision)
+                tally[decision.verdict.value] += 1
+                owned.consecutive_dead_letters = 0
+                if not item.is_backfill:
+                    batch.event_times.append(item.time)
+            elif type(item) is Forwarded:
+                other.append(item.output)
+                tally["forwarded"] += 1
+                self._metrics.forwarded.labels(item.source).inc()
+            else:
+                assert isinstance(item, Poison)
+                self._bury(batch, owned, record, item, other)
+        self._collect(batch, owned.partition, touched, part)
+        part.records += other
+        header = (
+            "funnel-batch",
+            b"%s/%d/%d" % (self._lane, owned.partition, part.position.batch_seq),
+        )
+        for output in part.records:
+            output.headers.append(header)
+        part.n = len(accepted)
+        part.events = pack(accepted)
+        part.outputs = pack(part.records)
+        tally["dead_letter"] += len(batch.dead_letters) - first_dead
+        batch.parts.append(part)
+
+    def _collect(
+        self,
+        batch: DecidedBatch,
+        partition: int,
+        touched: dict[Key, "_Touched"],
+        part: PartitionBatch,
+    ) -> None:
+        """Per contact: its stored form, history, counters, and records in their order."""
+        counters: Counter[tuple[str, str]] = Counter()
+        now = batch.decided_at
+        encoder = self._encoder
+        for (tenant, contact_id), mine in touched.items():
+            entry = mine.entry
+            contact = entry.contact
+            taken = contact.take_change()
+            if taken is None:
+                continue
+            change, chunks = taken
+            entry.batch = batch.number
+            batch.contacts.append(ContactRow(partition, change))
+            batch.sealed += [SealedRow(partition, chunk) for chunk in chunks]
+            self._cache.resize(entry)
+            for decision in mine.decisions:
+                for moved in decision.changes:
+                    batch.history.append(HistoryRow(partition, tenant, contact_id, now, moved))
+                    part.records += encoder.change(tenant, contact_id, partition, now, moved)
+                    self._count_move(moved.model, moved.from_stage, moved.to_stage, moved.kind)
+            if mine.snapshot_due:
+                part.records.append(
+                    encoder.snapshot(
+                        tenant,
+                        contact_id,
+                        partition,
+                        now,
+                        contact.seq,
+                        contact.version,
+                        view(contact, self._rules, now),
+                    )
+                )
+            if contact.stage != entry.stage:
+                if entry.stage != "none":
+                    counters[tenant, entry.stage] -= 1
+                if contact.stage != "none":
+                    counters[tenant, contact.stage] += 1
+                entry.stage = contact.stage
+        batch.counters += [
+            CounterDelta(partition, tenant, stage, delta)
+            for (tenant, stage), delta in sorted(counters.items())
+            if delta
+        ]
+
+    def _bury(
+        self,
+        batch: DecidedBatch,
+        owned: OwnedPartition,
+        record: SourceRecord,
+        poison: Poison,
+        outputs: list[OutputRecord],
+    ) -> None:
+        """A dead letter: a row and a record, in the same batch as everything else."""
+        owned.consecutive_dead_letters += 1
+        self._metrics.dead_letters.labels(poison.reason).inc()
+        outputs.append(self._encoder.dead_letter(record, poison, batch.decided_at))
+        batch.dead_letters.append(
+            DeadLetterRow(
+                partition=owned.partition,
+                topic=self._topics[record.topic],
+                source_partition=record.partition,
+                source_offset=record.offset,
+                reason=poison.reason,
+                message=str(poison),
+                exception=type(poison).__name__,
+                failed_at=batch.decided_at,
+                key=record.key,
+                value=record.value,
+                headers=list(record.headers),
+                timestamp_ms=record.timestamp_ms,
+            )
+        )
+
+    def _count_move(self, model: str, from_stage: str, to_stage: str, kind: str) -> None:
+        if kind == "changed":
+            self._tally[f"{model}|{from_stage}|{to_stage}"] += 1
+
+    def _report(self, fetched: Fetched) -> None:
+        """Metrics once a batch: a label look-up costs about a microsecond."""
+        received: Counter[int] = Counter()
+        for _, records in fetched:
+            for record in records:
+                received[record.topic] += 1
+        for topic, n in received.items():
+            self._metrics.interactions_received.labels(self._topics[topic]).inc(n)
+        for name, n in self._tally.items():
+            model, bar, stages = name.partition("|")
+            if bar:
+                self._metrics.transitions.labels(model, *stages.split("|")).inc(n)
+            elif n:
+                self._metrics.interactions_handled.labels(name).inc(n)
+        self._tally.clear()
+
+
+class _Touched:
+    """A contact in this batch: what was decided about it, in order."""
+
+    __slots__ = ("decisions", "entry", "items", "snapshot_due")
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.items: list[tuple[Interaction, Address]] = []
+        self.decisions: list[Decision] = []
+        self.snapshot_due = False
+
+    def add(self, item: Interaction, address: Address, decision: Decision) -> None:
+        self.items.append((item, address))
+        self.decisions.append(decision)
+        self.snapshot_due = self.snapshot_due or decision.snapshot_due
+
+    def redo(self, rules: Rules, now: Microseconds) -> None:
+        """After a rule failed half-way: back to the start of the batch, then again without it."""
+        items, self.items, self.decisions = self.items, [], []
+        self.snapshot_due = False
+        self.entry.contact.rollback()
+        for item, address in items:
+            self.add(item, address, decide(self.entry.contact, item, address, rules, now))
+
+
+def _begin(owned: OwnedPartition, records: Sequence[SourceRecord]) -> PartitionBatch:
+    offsets = list(owned.decided.offsets)
+    as_of = 0
+    for record in records:
+        offsets[record.topic] = record.offset + 1
+        if record.timestamp_ms > as_of:
+            as_of = record.timestamp_ms
+    position = owned.begin_batch(tuple(offsets), as_of * 1000)
+    return PartitionBatch(owned, position, b"", 0, [], b"")

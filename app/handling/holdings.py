@@ -1,0 +1,164 @@
+"""Which lane partitions an incarnation holds: taken over in the background, released on revoke."""
+
+import asyncio
+from collections.abc import Mapping
+
+import asyncpg
+import structlog
+
+from app.errors import FunnelError, Halted, Unclean
+from app.failpoints import Failpoint, InjectedFault, hit
+from app.handling.cache import ContactCache
+from app.handling.partition import OwnedPartition
+from app.handling.parts import Parts
+from app.handling.stall import StallGuard
+from app.handling.takeover import Abandoned, RowMoved, Takeover
+from app.storage import ownership
+
+log = structlog.get_logger(__name__)
+
+
+class Holdings:
+    """wanted (the group says so) -> owned (the row says so) -> active (records flow)."""
+
+    def __init__(self, parts: Parts, owner: str, cache: ContactCache, stall: StallGuard) -> None:
+        self._parts = parts
+        self._owner = owner
+        self._cache = cache
+        self._stall = stall
+        self._owned: dict[int, OwnedPartition] = {}
+        self._released: dict[int, OwnedPartition] = {}
+        self._wanted: set[int] = set()
+        self._changed = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._connection: asyncpg.Connection | None = None
+        self.halted: dict[int, str] = {}
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Ends the incarnation: a release met an error the rebalance listener would swallow."""
+
+    @property
+    def owned(self) -> Mapping[int, OwnedPartition]:
+        return self._owned
+
+    @property
+    def waiting(self) -> list[int]:
+        """Wanted partitions that no records flow from."""
+        return sorted(p for p in self._wanted if p not in self._owned or not self.is_active(p))
+
+    def is_active(self, partition: int) -> bool:
+        owned = self._owned.get(partition)
+        return owned is not None and owned.is_active
+
+    def assigned(self, partitions: frozenset[int]) -> None:
+        """The group gave this member exactly these."""
+        self._wanted = set(partitions)
+        self._changed.set()
+
+    async def revoked(self, partitions: frozenset[int]) -> None:
+        """The group takes these away: stop their intake, finish them, release them; bounded."""
+        self._wanted -= partitions
+        try:
+            await self._release(partitions)
+        except (FunnelError, InjectedFault) as failed:
+            if not self.failed.done():
+                self.failed.set_exception(Unclean(f"a release failed: {failed}"))
+
+    async def release_all(self) -> bool:
+        """Before the end; False where something could not be finished in time."""
+        self._wanted.clear()
+        return await self._release(frozenset(self._owned))
+
+    def halt(self, partition: int, why: str) -> None:
+        """Let nothing more of it in until a person has looked."""
+        log.error("partition_halted", partition=partition, why=why)
+        self.halted[partition] = why
+        owned = self._owned.get(partition)
+        if owned is not None:
+            owned.is_active = False
+            self._parts.source.hold(partition)
+
+    async def take_over(self, takeover: Takeover, connection: asyncpg.Connection) -> None:
+        """Run for ever, beside the stages: aiokafka sends no heartbeats while a rebalance listener
+        runs, so a takeover can't be done there."""
+        self._connection = connection
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for partition in sorted(self._wanted):
+                async with self._lock:
+                    await self._take_one(takeover, connection, partition)
+
+    async def _take_one(
+        self, takeover: Takeover, connection: asyncpg.Connection, partition: int
+    ) -> None:
+        owned = self._owned.get(partition)
+        if owned is None:
+            try:
+                owned, is_remembered = await takeover.take(
+                    connection,
+                    partition,
+                    lambda: self._still_wanted(partition),
+                    self._released.get(partition),
+                )
+            except Abandoned:
+                return
+            except RowMoved:
+                self._changed.set()
+                return
+            except Halted as halted:
+                self.halt(partition, str(halted))
+                return
+            if not is_remembered:
+                self._cache.forget(partition)
+            self._released.pop(partition, None)
+            self.halted.pop(partition, None)
+            self._owned[partition] = owned
+        if partition in self._wanted and not owned.is_active and partition not in self.halted:
+            hit(Failpoint.TAKEOVER_BEFORE_SEEK)
+            self._parts.source.accept(partition, owned.decided.offsets)
+            owned.is_active = True
+
+    def _still_wanted(self, partition: int) -> bool:
+        if self._stall.was_stalled():
+            # Others may own what this process believes is its: a woken zombie must not fence them.
+            raise Unclean("this process was stopped for a while")
+        return partition in self._wanted
+
+    async def _release(self, partitions: frozenset[int]) -> bool:
+        for partition in partitions:
+            if partition in self._owned:
+                self._owned[partition].is_active = False
+        bound_seconds = self._parts.settings.lane.release_timeout_seconds
+        try:
+            async with asyncio.timeout(bound_seconds), self._lock:
+                for partition in sorted(partitions):
+                    await self._release_one(partition)
+        except TimeoutError:
+            # The next owner fences this incarnation. It may go on with its other partitions, and
+            # if it is given these again it finds its own id in the row and starts anew.
+            log.warning("release_timed_out", partitions=sorted(partitions))
+            for partition in partitions:
+                self._owned.pop(partition, None)
+            return False
+        return True
+
+    async def _release_one(self, partition: int) -> None:
+        owned = self._owned.get(partition)
+        if owned is None or self._connection is None:
+            return
+        owned.is_active = False
+        hit(Failpoint.RELEASE_BEFORE_DRAIN)
+        await owned.settled()
+        hit(Failpoint.RELEASE_BEFORE_ROW)
+        is_released = await ownership.release_partition(
+            self._connection,
+            self._parts.lane,
+            partition,
+            epoch=owned.epoch,
+            owner=self._owner,
+            published_seq=owned.published.batch_seq,
+            published_offsets=owned.published.offsets,
+        )
+        del self._owned[partition]
+        if is_released:
+            self._released[partition] = owned

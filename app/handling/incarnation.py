@@ -1,0 +1,129 @@
+"""One life of a lane: an id, a producer, three database sessions, and what it remembers.
+
+It ends by draining (`stop` was set) or by an exception. After any but a drain its memory is thrown
+away, its id is never used again, and the next incarnation takes every partition over.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import asyncpg
+
+from app.errors import Poison, Unclean
+from app.failpoints import Failpoint, InjectedFault, hit
+from app.handling.batch import SourceKey
+from app.handling.cache import ContactCache
+from app.handling.decider import Decider
+from app.handling.holdings import Holdings
+from app.handling.parts import Parts
+from app.handling.pipeline import Pipeline
+from app.handling.stall import StallGuard
+from app.handling.takeover import Takeover
+from app.storage import apply as applying
+from app.storage import contacts
+from app.storage.connect import connect
+from app.storage.rows import StoredContact
+
+HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
+
+
+class Incarnation:
+    def __init__(
+        self,
+        parts: Parts,
+        owner: str,
+        rejected: Mapping[SourceKey, Poison],
+        suspects: set[SourceKey],
+        batch_limit: int,
+    ) -> None:
+        self._parts = parts
+        self._owner = owner
+        self._rejected = rejected
+        self._outlet = parts.outlet(owner)
+        self._cache = ContactCache(parts.settings.lane.cache_max_bytes)
+        self._stall = StallGuard(parts.settings.kafka.session_timeout_seconds / 2)
+        self.holdings = Holdings(parts, owner, self._cache, self._stall)
+        self.pipeline = Pipeline(
+            parts, self.holdings, self._cache, self._outlet, suspects, batch_limit
+        )
+        self._connections: list[asyncpg.Connection] = []
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set and everything is drained. Raises what ended it otherwise."""
+        try:
+            # The id must be initialised before any row names it: one that never was can't be
+            # fenced.
+            await self._outlet.start()
+            apply_on, load_on, own_on = await self._connect()
+            self.holdings.assigned(self._parts.source.assigned())
+            pipeline = self.pipeline
+            await self._work(
+                stop,
+                [
+                    self._stall.tick(),
+                    self.holdings.take_over(self._takeover(), own_on),
+                    pipeline.take_in(self._decider(load_on)),
+                    pipeline.apply(apply_on),
+                    pipeline.publish(),
+                    self._keep_house(),
+                ],
+            )
+        except InjectedFault as fault:
+            raise Unclean(str(fault)) from fault
+        finally:
+            for connection in self._connections:
+                connection.terminate()
+            await self._outlet.close()
+
+    async def _work(self, stop: asyncio.Event, stages: Sequence[Any]) -> None:
+        """The stages side by side; the first that fails ends all. On `stop`: drain, then end."""
+        stopping = asyncio.create_task(stop.wait())
+        running = [asyncio.create_task(stage) for stage in stages]
+        ends: list[asyncio.Future[Any]] = [*running, self.holdings.failed]
+        try:
+            await asyncio.wait([*ends, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if not any(end.done() for end in ends):
+                draining = asyncio.create_task(self.holdings.release_all())
+                ends.append(draining)
+                running.append(draining)
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                if end.done():
+                    end.result()
+        finally:
+            for task in (stopping, *running):
+                task.cancel()
+            await asyncio.gather(stopping, *running, return_exceptions=True)
+
+    async def _connect(self) -> list[asyncpg.Connection]:
+        """Its sessions carry the id, so that a successor can end them."""
+        for _ in range(3):
+            hit(Failpoint.INCARNATION_BEFORE_CONNECT)
+            self._connections.append(
+                await connect(self._parts.settings.database, application_name=self._owner)
+            )
+        hit(Failpoint.INCARNATION_BEFORE_CONNECT)
+        await applying.prepare(self._connections[0])
+        return self._connections
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            await self._parts.keep_house()
+
+    def _decider(self, load_on: asyncpg.Connection) -> Decider:
+        async def load(keys: Sequence[tuple[int, str, str]]) -> list[StoredContact]:
+            hit(Failpoint.LOAD_BEFORE_CONTACTS)
+            return await contacts.load(load_on, keys)
+
+        async def load_sealed(partition: int, tenant: str, contact_id: str) -> list[bytes]:
+            # Chunks sealed by a batch that is still on its way are not in the table yet.
+            await self.pipeline.applied_so_far()
+            hit(Failpoint.LOAD_BEFORE_SEALED)
+            return await contacts.load_sealed(load_on, partition, tenant, contact_id)
+
+        return Decider(self._parts, self._cache, load, load_sealed, self._rejected)
+
+    def _takeover(self) -> Takeover:
+        return Takeover(self._parts, self._owner, self.pipeline.in_transaction)

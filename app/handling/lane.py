@@ -1,0 +1,144 @@
+"""A lane: incarnations one after the other over one group membership.
+
+What ends an incarnation decides what comes next: unclean or unavailable, a new one after a
+back-off; a row that PostgreSQL rejects, a new one with smaller batches until the record stands
+alone, then it is a dead letter; anything else is a bug and ends the process.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import uuid4
+
+import structlog
+
+from app.errors import Poison, RowRejected, Unavailable, Unclean
+from app.handling.batch import SourceKey
+from app.handling.incarnation import Incarnation
+from app.handling.parts import Parts
+from app.settings import Settings
+from app.telemetry.health import Health
+from app.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+FIRST_BACKOFF_SECONDS: Final = 0.1
+CALM_SECONDS: Final = 5.0
+"""An incarnation that lived this long ends a series of failures."""
+
+
+class Lane:
+    """Implements the runtime's `LaneRunner` and the consumer's `Rebalance`."""
+
+    def __init__(
+        self, settings: Settings, metrics: Metrics, prepare: Callable[[], Awaitable[Parts]]
+    ) -> None:
+        """`prepare` looks at Kafka and PostgreSQL: Unavailable while they are away."""
+        self._settings = settings
+        self._metrics = metrics
+        self._prepare = prepare
+        self._current: Incarnation | None = None
+        self._trouble = "starting"
+        self._failures = 0
+        self._rejected: dict[SourceKey, Poison] = {}
+        self._suspects: set[SourceKey] = set()
+        self._batch_limit = settings.lane.batch_max_interactions
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then drain, release and leave the group."""
+        parts = await self._join(stop)
+        if parts is None:
+            return
+        reason = "start"
+        try:
+            while not stop.is_set():
+                self._metrics.incarnations.labels(reason).inc()
+                reason = await self._live(parts, stop)
+                if reason in ("unclean", "fenced", "unavailable"):
+                    await self._back_off(stop)
+        finally:
+            await parts.source.stop()
+
+    def health(self) -> Health:
+        """Ready: every assigned partition is worked on and nothing is halted."""
+        current = self._current
+        if current is None:
+            return Health(ready=False, reasons=[self._trouble])
+        halted = current.holdings.halted
+        reasons = list(halted.values())
+        waiting = [p for p in current.holdings.waiting if p not in halted]
+        if waiting:
+            reasons.append(f"partitions being taken over: {waiting}")
+        return Health(ready=not reasons, reasons=reasons)
+
+    def assigned(self, partitions: frozenset[int]) -> None:
+        if self._current is not None:
+            self._current.holdings.assigned(partitions)
+
+    async def revoked(self, partitions: frozenset[int]) -> None:
+        self._metrics.rebalances.inc()
+        if self._current is not None:
+            await self._current.holdings.revoked(partitions)
+
+    async def _join(self, stop: asyncio.Event) -> Parts | None:
+        """Become a member of the group; None when stopped before."""
+        while not stop.is_set():
+            try:
+                parts = await self._prepare()
+                await parts.source.start(self)
+            except Unavailable as away:
+                self._note(away)
+                await self._back_off(stop)
+            else:
+                return parts
+        return None
+
+    async def _live(self, parts: Parts, stop: asyncio.Event) -> str:
+        """One incarnation; returns why it ended."""
+        owner = f"funnel-{uuid4().hex}"
+        incarnation = Incarnation(parts, owner, self._rejected, self._suspects, self._batch_limit)
+        self._current = incarnation
+        started = time.monotonic()
+        try:
+            await incarnation.run(stop)
+        except RowRejected as rejected:
+            self._narrow(incarnation.pipeline.applying, rejected)
+            return "row_rejected"
+        except (Unavailable, Unclean) as trouble:
+            if time.monotonic() - started > CALM_SECONDS:
+                self._failures = 0
+            self._note(trouble)
+            return type(trouble).__name__.lower()
+        finally:
+            self._current = None
+        return "stop"
+
+    def _narrow(self, records: list[SourceKey], rejected: RowRejected) -> None:
+        """Smaller batches until the culprit is alone."""
+        log.warning("row_rejected", records=len(records), why=str(rejected))
+        self._trouble = str(rejected)
+        if len(records) == 1:
+            self._rejected[records[0]] = Poison(rejected.reason, str(rejected))
+            self._suspects.clear()
+        else:
+            self._suspects.clear()
+            self._suspects.update(records)
+            self._batch_limit = len(records) // 2
+
+    def _note(self, trouble: Exception) -> None:
+        self._failures += 1
+        self._trouble = str(trouble)
+        log.warning("incarnation_ended", kind=type(trouble).__name__, why=str(trouble))
+
+    async def _back_off(self, stop: asyncio.Event) -> None:
+        """Doubled each time, with jitter: forty restarts in one outage help nobody."""
+        longest = self._settings.lane.restart_backoff_max_seconds
+        seconds = min(longest, FIRST_BACKOFF_SECONDS * 2 ** min(self._failures, 10))
+        jittered = seconds * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, no secret
+        try:
+            async with asyncio.timeout(jittered):
+                await stop.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,58 @@
+"""A lane partition that this incarnation owns."""
+
+import asyncio
+
+from app.domain.interaction import Microseconds
+from app.handling.ports import Position
+from app.storage.rows import Offsets, PartitionMove, PartitionRow
+
+
+class OwnedPartition:
+    """Where a partition stands: decided >= applied (D) >= published (K)."""
+
+    def __init__(self, row: PartitionRow) -> None:
+        self.partition = row.partition
+        self.epoch = row.epoch
+        self.decided = Position(row.partition, row.batch_seq, row.next_offsets, row.as_of)
+        self.applied = self.decided
+        self.published = self.decided
+        self.is_active = False
+        self.consecutive_dead_letters = 0
+        self._pending = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
+
+    def begin_batch(self, next_offsets: Offsets, as_of: Microseconds) -> Position:
+        """Number the next batch; it is pending until `published_up_to` has passed it."""
+        self._pending += 1
+        self._settled.clear()
+        last = self.decided
+        self.decided = Position(
+            self.partition, last.batch_seq + 1, next_offsets, max(last.as_of, as_of)
+        )
+        return self.decided
+
+    def move(self, position: Position) -> PartitionMove:
+        """The statement that moves D to `position`, with the K known now."""
+        return PartitionMove(
+            partition=self.partition,
+            epoch=self.epoch,
+            expected_seq=self.applied.batch_seq,
+            expected_offsets=self.applied.offsets,
+            batch_seq=position.batch_seq,
+            next_offsets=position.offsets,
+            as_of=position.as_of,
+            published_seq=self.published.batch_seq,
+            published_offsets=self.published.offsets,
+        )
+
+    def published_up_to(self, position: Position) -> None:
+        """K moved: one pending batch less."""
+        self.published = position
+        self._pending -= 1
+        if self._pending == 0:
+            self._settled.set()
+
+    async def settled(self) -> None:
+        """Wait until everything decided is published."""
+        await self._settled.wait()

@@ -1,0 +1,214 @@
+"""The stages of a lane, side by side, with bounded room between them.
+
+    take in + decide ──► queue of batches ──► apply (PostgreSQL) ──► backlog ──► publish (Kafka)
+
+Each stage works on the next batch while the others work on earlier ones. A full queue stops the
+intake, and the consumer then stops fetching: that is the back-pressure.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import asyncpg
+
+from app.handling.batch import DecidedBatch, Fetched, SourceKey
+from app.handling.cache import ContactCache
+from app.handling.decider import Decider
+from app.handling.holdings import Holdings
+from app.handling.parts import Parts
+from app.handling.ports import Outlet, Position
+from app.handling.records import OutputRecord
+from app.storage import apply as applying
+from app.telemetry.aggregate import observe_all
+
+FETCH_TIMEOUT_SECONDS: Final = 0.5
+
+
+class Pipeline:
+    """Runs for one incarnation. `suspects`: records of a batch PostgreSQL rejected a row of."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        holdings: Holdings,
+        cache: ContactCache,
+        outlet: Outlet,
+        suspects: set[SourceKey],
+        batch_limit: int,
+    ) -> None:
+        self._parts = parts
+        self._holdings = holdings
+        self._cache = cache
+        self._outlet = outlet
+        self._suspects = suspects
+        self._narrow_limit = batch_limit
+        self._decided: asyncio.Queue[DecidedBatch] = asyncio.Queue(
+            parts.settings.lane.queue_batches
+        )
+        self._backlog: deque[DecidedBatch] = deque()
+        self._backlog_bytes = 0
+        self._has_backlog = asyncio.Event()
+        self._has_room = asyncio.Event()
+        self._applied_number = 0
+        self._in_transaction = asyncio.Lock()
+        self.applying: list[SourceKey] = []
+        """The records of the batch in the apply."""
+
+    async def take_in(self, decider: Decider) -> None:
+        """Fetch and decide, for ever."""
+        number = 0
+        owned = self._holdings.owned
+        source = self._parts.source
+        while True:
+            limit = self._batch_limit
+            fetched = await source.fetch(limit, FETCH_TIMEOUT_SECONDS)
+            mine = [
+                (owned[partition], records)
+                for partition, records in sorted(fetched.items())
+                if self._holdings.is_active(partition)
+            ]
+            for pieces in _chunks(mine, limit):
+                # Between the pieces a partition may be lost: its rest must not be begun.
+                chunk = [(mine, records) for mine, records in pieces if mine.is_active]
+                if not chunk:
+                    continue
+                number += 1
+                self._cache.evict(self._applied_number)
+                batch = await decider.decide(number, chunk, self._parts.clock())
+                self._guard_dead_letters(chunk)
+                await self._decided.put(batch)
+
+    async def apply(self, connection: asyncpg.Connection) -> None:
+        """Write decided batches to PostgreSQL, in order, for ever."""
+        metrics = self._parts.metrics
+        database = self._parts.settings.database
+        while True:
+            batch = await self._decided.get()
+            await self._room()
+            self.applying = batch.source_keys()
+            started = time.monotonic()
+            await applying.apply(
+                connection,
+                batch.for_apply(self._parts.lane),
+                transaction_timeout_seconds=database.transaction_timeout_seconds,
+                idle_timeout_seconds=database.idle_in_transaction_timeout_seconds,
+            )
+            metrics.apply_seconds.observe(time.monotonic() - started)
+            metrics.batch_size.observe(len(self.applying))
+            for part in batch.parts:
+                part.owned.applied = part.position
+            if self._suspects:
+                self._suspects.difference_update(self.applying)
+            self._applied_number = batch.number
+            batch.applied_at = time.monotonic()
+            batch.fetched = []
+            self._backlog.append(batch)
+            self._backlog_bytes += batch.size_bytes
+            self._decided.task_done()
+            self._has_backlog.set()
+
+    async def publish(self) -> None:
+        """Publish all that was applied since, one Kafka transaction at a time, for ever."""
+        lane = self._parts.settings.lane
+        while True:
+            await self._has_backlog.wait()
+            started = time.monotonic()
+            batches = self._take_backlog(lane.publish_max_bytes)
+            records = [r for batch in batches for part in batch.parts for r in part.records]
+            last = {part.position.partition: part.position for b in batches for part in b.parts}
+            await self.in_transaction(records, list(last.values()))
+            for batch in batches:
+                for part in batch.parts:
+                    part.owned.published_up_to(part.position)
+            self._observe(batches, started)
+            pause_seconds = started + lane.publish_interval_ms / 1000 - time.monotonic()
+            if pause_seconds > 0:
+                await asyncio.sleep(pause_seconds)
+
+    async def in_transaction(
+        self, records: Sequence[OutputRecord], positions: Sequence[Position]
+    ) -> None:
+        """The outlet's transactions, one at a time: publishing and takeovers share it."""
+        async with self._in_transaction:
+            await self._outlet.publish(records, positions)
+
+    async def applied_so_far(self) -> None:
+        """Wait until every batch decided up to now is in PostgreSQL."""
+        await self._decided.join()
+
+    @property
+    def _batch_limit(self) -> int:
+        """Small while a record that PostgreSQL rejects is looked for."""
+        return (
+            self._narrow_limit
+            if self._suspects
+            else self._parts.settings.lane.batch_max_interactions
+        )
+
+    async def _room(self) -> None:
+        """Wait while too much is applied and not published."""
+        lane = self._parts.settings.lane
+        while (
+            len(self._backlog) >= lane.outbox_max_batches
+            or self._backlog_bytes >= lane.outbox_max_bytes
+        ):
+            self._has_room.clear()
+            await self._has_room.wait()
+
+    def _take_backlog(self, max_bytes: int) -> list[DecidedBatch]:
+        """The oldest batches, at least one; up to about `max_bytes` of records."""
+        batches: list[DecidedBatch] = []
+        size_bytes = 0
+        while self._backlog and size_bytes < max_bytes:
+            batches.append(self._backlog.popleft())
+            size_bytes += batches[-1].size_bytes
+        self._backlog_bytes -= size_bytes
+        if not self._backlog:
+            self._has_backlog.clear()
+        self._has_room.set()
+        return batches
+
+    def _guard_dead_letters(self, chunk: Fetched) -> None:
+        """Too many in a row is a bad deploy, not bad data: stop the partition and say so."""
+        limit = self._parts.settings.dead_letters.stop_after_consecutive
+        for owned, _ in chunk:
+            if owned.consecutive_dead_letters >= limit and owned.is_active:
+                self._holdings.halt(
+                    owned.partition,
+                    f"partition {owned.partition}: {limit} dead letters in a row. Look at them"
+                    " (funnel deadletters list), mend the producer or the model, then restart this"
+                    " worker to go on.",
+                )
+
+    def _observe(self, batches: Sequence[DecidedBatch], started: float) -> None:
+        metrics = self._parts.metrics
+        now = time.monotonic()
+        metrics.publish_seconds.observe(now - started)
+        metrics.outbox_batches.set(len(self._backlog))
+        metrics.outbox_oldest_seconds.set(
+            now - self._backlog[0].applied_at if self._backlog else 0.0
+        )
+        at = self._parts.clock()
+        observe_all(
+            metrics.interaction_age_seconds,
+            [max(0, at - moment) / 1e6 for batch in batches for moment in batch.event_times],
+        )
+
+
+def _chunks(fetched: Fetched, limit: int) -> Iterator[Fetched]:
+    """Batches of at most `limit` records, each partition's records in order."""
+    chunk: Fetched = []
+    room = limit
+    for owned, records in fetched:
+        for start in range(0, len(records), limit):
+            piece = records[start : start + limit]
+            if len(piece) > room:
+                yield chunk
+                chunk, room = [], limit
+            chunk.append((owned, piece))
+            room -= len(piece)
+    if chunk:
+        yield chunk

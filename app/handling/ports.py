@@ -1,0 +1,92 @@
+"""The seams of the lane: what it needs from Kafka, given to it by the composition root."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from app.domain.interaction import Microseconds
+from app.handling.records import OutputRecord, SourceRecord
+from app.storage.rows import Offsets
+
+
+class Position(NamedTuple):
+    """K of a partition: everything up to batch `batch_seq` is published."""
+
+    partition: int
+    batch_seq: int
+    offsets: Offsets
+    as_of: Microseconds
+
+
+class Rebalance(Protocol):
+    """Who is told when lane partitions come and go. `revoked` may wait, bounded."""
+
+    async def revoked(self, partitions: frozenset[int]) -> None: ...
+
+    def assigned(self, partitions: frozenset[int]) -> None: ...
+
+
+class Source(Protocol):
+    """The consumer: one member of the group, alive across incarnations."""
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """The lane's topics in their order."""
+        ...
+
+    async def start(self, rebalance: Rebalance) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def assigned(self) -> frozenset[int]:
+        """Lane partitions of which every topic is this member's now."""
+        ...
+
+    def accept(self, partition: int, offsets: Offsets) -> None:
+        """Seek to D and let records flow, in one step."""
+        ...
+
+    def hold(self, partition: int) -> None:
+        """Let no more records of the partition flow."""
+        ...
+
+    async def fetch(
+        self, max_records: int, timeout_seconds: float
+    ) -> dict[int, list[SourceRecord]]:
+        """Records of accepted partitions, each partition's in order; empty after the time-out."""
+        ...
+
+    async def bounds(self, partition: int) -> tuple[Offsets, Offsets]:
+        """(earliest, end) offset of each topic."""
+        ...
+
+
+class Outlet(Protocol):
+    """The one transactional producer of an incarnation. Any exception: the outcome is unknown."""
+
+    async def start(self) -> None:
+        """init_transactions; Unavailable if the broker can't be reached."""
+        ...
+
+    async def publish(self, records: Sequence[OutputRecord], positions: Sequence[Position]) -> None:
+        """One Kafka transaction: the records and K of every position."""
+        ...
+
+    async def close(self) -> None:
+        """Drop it, bounded; never aborts."""
+        ...
+
+
+class Coordinator(Protocol):
+    """Questions to the broker that belong to nobody's session."""
+
+    async def fence(self, owner: str) -> None:
+        """init_transactions with the predecessor's id: aborts its open transaction."""
+        ...
+
+    async def committed(self, partition: int) -> Position | None:
+        """K from the group's committed offsets and metadata; None: there are none."""
+        ...
+
+    async def scan(self, lane: str, partition: int) -> int:
+        """The highest batch_seq of the partition found on the outputs (read_committed); 0: none."""
+        ...

@@ -1,0 +1,246 @@
+"""Taking a lane partition over: fence the predecessor, find K, take the row, publish what is left.
+
+The order is what makes it right; docs of each step say which crash it answers. Nobody may write D
+or publish for the partition between its steps but a predecessor that is already fenced.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Final
+
+import asyncpg
+import structlog
+
+from app.errors import Halted, Unclean
+from app.failpoints import Failpoint, hit
+from app.handling.partition import OwnedPartition
+from app.handling.parts import Parts
+from app.handling.ports import Position
+from app.handling.records import OutputRecord
+from app.storage import ownership
+from app.storage import segments as segments_blob
+from app.storage.rows import PartitionRow, SegmentRow
+
+log = structlog.get_logger(__name__)
+
+SEGMENTS_AT_ONCE: Final = 20
+
+Publish = Callable[[Sequence[OutputRecord], Sequence[Position]], Awaitable[None]]
+
+
+class Abandoned(Exception):
+    """The partition is no longer wanted, and nothing was changed yet: just leave it."""
+
+
+class Takeover:
+    """Takes partitions over, one after the other, for one incarnation."""
+
+    def __init__(self, parts: Parts, owner: str, publish: Publish) -> None:
+        self._lane = parts.lane
+        self._owner = owner
+        self._source = parts.source
+        self._coordinator = parts.coordinator
+        self._publish = publish
+        self._republish_max_bytes = parts.settings.lane.publish_max_bytes
+        self._lock_timeout_seconds = parts.settings.database.lock_timeout_seconds
+        self._metrics = parts.metrics
+        self._fenced: set[str] = set()
+
+    async def take(
+        self,
+        connection: asyncpg.Connection,
+        partition: int,
+        still_wanted: Callable[[], bool],
+        released: OwnedPartition | None,
+    ) -> tuple[OwnedPartition, bool]:
+        """Own `partition`, with everything decided so far published.
+
+        Returns the partition, not yet active, and whether what this incarnation remembers of it
+        (cached contacts) is still true. Raises Abandoned, Unclean, Unavailable, Halted.
+        """
+        started = time.monotonic()
+
+        def proceed() -> None:
+            if not still_wanted():
+                raise Abandoned
+
+        proceed()
+        row = await self._row(connection, partition)
+        if released is not None and row.owner is None and row.epoch == released.epoch:
+            # Released by me and moved by nobody since: what I remember of it is still true.
+            proceed()
+            published = Position(partition, row.published_seq, row.published_offsets, row.as_of)
+            return OwnedPartition(await self._compare_and_set(connection, row, published)), True
+        if row.owner == self._owner:
+            # An unfinished release or a takeover gone stale: what this incarnation remembers may
+            # be wrong, and going on repeats outputs.
+            raise Unclean(f"partition {partition} is still marked as owned by this incarnation")
+        if row.owner is not None:
+            await self._fence(connection, row.owner, proceed)
+        published = await self._published(row, proceed)
+        proceed()
+        await self._check_bounds(row)
+        proceed()
+        taken = await self._compare_and_set(connection, row, published)
+        # From here on the predecessor's applies match no row: the outbox is complete.
+        republished = await self._republish(connection, taken, published)
+        owned = OwnedPartition(taken)
+        self._metrics.takeovers.inc()
+        self._metrics.takeover_seconds.observe(time.monotonic() - started)
+        log.info(
+            "partition_taken",
+            partition=partition,
+            epoch=taken.epoch,
+            batch_seq=taken.batch_seq,
+            republished=republished,
+            fenced=row.owner is not None,
+        )
+        return owned, False
+
+    async def _row(self, connection: asyncpg.Connection, partition: int) -> PartitionRow:
+        """As it stands; made where the partition is seen for the first time."""
+        hit(Failpoint.TAKEOVER_BEFORE_ROW)
+        row = await ownership.read_partition(connection, self._lane, partition)
+        if row is not None:
+            return row
+        earliest, _ = await self._source.bounds(partition)
+        hit(Failpoint.TAKEOVER_BEFORE_ROW)
+        await ownership.create_partition(
+            connection, self._lane, partition, next_offsets=earliest, as_of=0
+        )
+        raise RowMoved(partition)
+
+    async def _fence(
+        self, connection: asyncpg.Connection, owner: str, proceed: Callable[[], None]
+    ) -> None:
+        """Once per predecessor: its open transaction is aborted, its sessions end. An id that was
+        never initialised can't be fenced, so a lane writes its id nowhere before it is."""
+        if owner in self._fenced:
+            return
+        proceed()
+        await self._coordinator.fence(owner)
+        self._metrics.fences.inc()
+        proceed()
+        hit(Failpoint.TAKEOVER_BEFORE_TERMINATE)
+        await ownership.terminate_sessions(connection, owner)
+        self._fenced.add(owner)
+
+    async def _published(self, row: PartitionRow, proceed: Callable[[], None]) -> Position:
+        """K. After the fence the group's offsets are stable."""
+        if row.owner is None:
+            return Position(row.partition, row.published_seq, row.published_offsets, row.as_of)
+        proceed()
+        committed = await self._coordinator.committed(row.partition)
+        if committed is not None:
+            return committed
+        if row.batch_seq == 0:
+            return Position(row.partition, 0, row.next_offsets, row.as_of)
+        # Offsets are committed for every partition before its first batch, so they were deleted.
+        proceed()
+        found = await self._coordinator.scan(self._lane, row.partition)
+        log.warning("offsets_gone_k_found_by_scan", partition=row.partition, batch_seq=found)
+        highest = max(found, row.published_seq)
+        return Position(row.partition, highest, row.published_offsets, row.as_of)
+
+    async def _compare_and_set(
+        self, connection: asyncpg.Connection, row: PartitionRow, published: Position
+    ) -> PartitionRow:
+        hit(Failpoint.TAKEOVER_BEFORE_CAS)
+        taken = await ownership.take_partition(
+            connection,
+            self._lane,
+            row.partition,
+            epoch=row.epoch,
+            previous_owner=row.owner,
+            owner=self._owner,
+            published_seq=published.batch_seq,
+            published_offsets=published.offsets,
+            lock_timeout_seconds=self._lock_timeout_seconds,
+        )
+        if taken is None:
+            raise RowMoved(row.partition)
+        return taken
+
+    async def _check_bounds(self, row: PartitionRow) -> None:
+        """A source topic that lost records or was recreated: stop, never skip."""
+        earliest, end = await self._source.bounds(row.partition)
+        for topic, first, last, offset in zip(
+            self._source.topics, earliest, end, row.next_offsets, strict=True
+        ):
+            if not first <= offset <= last:
+                raise Halted(
+                    f"partition {row.partition} of {topic} holds offsets {first} to {last}, but the"
+                    f" next to read is {offset}: the topic was truncated or recreated. Restore it;"
+                    " this service never skips records by itself."
+                )
+
+    async def _republish(
+        self, connection: asyncpg.Connection, row: PartitionRow, published: Position
+    ) -> int:
+        """Batches K+1 … D in order, in Kafka transactions of bounded size, each with its own last
+        batch's K. How many batches there were."""
+        if published.batch_seq > row.batch_seq:
+            raise Halted(
+                f"partition {row.partition}: batch {published.batch_seq} is published, but the"
+                f" database only knows {row.batch_seq}: it was restored to an earlier point."
+                " Catching up is not built yet; restore the newest state."
+            )
+        if row.batch_seq == 0:
+            # So that "no committed offsets" always means that somebody deleted them.
+            hit(Failpoint.TAKEOVER_BEFORE_REPUBLISH)
+            await self._publish([], [published])
+        position = published
+        while position.batch_seq < row.batch_seq:
+            hit(Failpoint.TAKEOVER_BEFORE_SEGMENTS)
+            segments = await ownership.segments_after(
+                connection,
+                self._lane,
+                row.partition,
+                position.batch_seq,
+                until=row.batch_seq,
+                limit=SEGMENTS_AT_ONCE,
+            )
+            _check_contiguous(row, position, segments)
+            for records, position in self._transactions(segments):
+                hit(Failpoint.TAKEOVER_BEFORE_REPUBLISH)
+                await self._publish(records, [position])
+        return row.batch_seq - published.batch_seq
+
+    def _transactions(
+        self, segments: Sequence[SegmentRow]
+    ) -> Iterator[tuple[list[OutputRecord], Position]]:
+        records: list[OutputRecord] = []
+        size_bytes = 0
+        last = None
+        for segment in segments:
+            outputs = segments_blob.unpack(segment.outputs, OutputRecord)
+            added_bytes = sum(len(output.value or b"") + 512 for output in outputs)
+            if last is not None and size_bytes + added_bytes > self._republish_max_bytes:
+                yield records, last
+                records, size_bytes = [], 0
+            records += outputs
+            size_bytes += added_bytes
+            last = Position(
+                segment.partition, segment.batch_seq, segment.next_offsets, segment.as_of
+            )
+        if last is not None:
+            yield records, last
+
+
+class RowMoved(Exception):
+    """Somebody else took the row between reading and taking it: read it again."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(f"the row of partition {partition} moved")
+
+
+def _check_contiguous(row: PartitionRow, after: Position, segments: Sequence[SegmentRow]) -> None:
+    """The outbox must be exactly K+1 … D."""
+    found = [segment.batch_seq for segment in segments]
+    first = after.batch_seq + 1
+    if not found or found != list(range(first, first + len(found))):
+        raise Halted(
+            f"partition {row.partition}: the outbox should go on with batch {first} up to"
+            f" {row.batch_seq} but holds {found[:5]}. Segments were deleted before they were"
+            " published: restore them from a backup."
+        )

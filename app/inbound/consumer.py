@@ -1,0 +1,179 @@
+"""The lane's consumer: one group member over all of the lane's topics, read_committed.
+
+Records flow only from lane partitions that were accepted. Offsets are committed by the outlet,
+inside its transactions, never from here.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+
+from app.errors import Halted, Unavailable
+from app.failpoints import Failpoint, hit
+from app.handling.ports import Rebalance
+from app.handling.records import SourceRecord
+from app.inbound.assignor import lane_assignor
+from app.inbound.unpacking import take
+from app.settings import Kafka
+from app.storage.rows import Offsets
+
+NO_POLL_LIMIT_MS = 2**31 - 1
+"""A worker that waits for PostgreSQL stays in the group."""
+
+
+class LaneConsumer:
+    """Implements `Source`. Uses aiokafka's private fetcher: pinned, and tested against getmany."""
+
+    def __init__(self, settings: Kafka, topics: Sequence[str]) -> None:
+        self._settings = settings
+        self._topics = tuple(topics)
+        self._index = {topic: index for index, topic in enumerate(self._topics)}
+        self._accepted: set[int] = set()
+        self._held: frozenset[int] = frozenset()
+        self._consumer: AIOKafkaConsumer | None = None
+
+    @property
+    def topics(self) -> Sequence[str]:
+        return self._topics
+
+    async def start(self, rebalance: Rebalance) -> None:
+        kafka = self._settings
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=kafka.bootstrap_servers,
+            group_id=kafka.group_id,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            session_timeout_ms=int(kafka.session_timeout_seconds * 1000),
+            heartbeat_interval_ms=int(kafka.heartbeat_interval_seconds * 1000),
+            rebalance_timeout_ms=int(kafka.rebalance_timeout_seconds * 1000),
+            max_poll_interval_ms=NO_POLL_LIMIT_MS,
+            fetch_max_bytes=kafka.fetch_max_bytes,
+            max_partition_fetch_bytes=kafka.partition_fetch_max_bytes,
+            partition_assignment_strategy=[lane_assignor(list(self._topics), self._claim)],
+        )
+        self._consumer = consumer
+        try:
+            consumer.subscribe(self._topics, listener=_Listener(self, rebalance))
+            await consumer.start()
+        except (KafkaError, OSError) as failed:
+            await consumer.stop()
+            raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}") from failed
+
+    async def stop(self) -> None:
+        """Leave the group. aiokafka does not call the listener: release before."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+
+    def assigned(self) -> frozenset[int]:
+        tps = self._running.assignment()
+        partitions = {tp.partition for tp in tps}
+        return frozenset(
+            p for p in partitions if all(TopicPartition(t, p) in tps for t in self._topics)
+        )
+
+    def accept(self, partition: int, offsets: Offsets) -> None:
+        tps = self._tps(partition)
+        for tp, offset in zip(tps, offsets, strict=True):
+            self._running.seek(tp, offset)
+        self._running.resume(*tps)
+        self._accepted.add(partition)
+
+    def hold(self, partition: int) -> None:
+        self._accepted.discard(partition)
+        tps = [tp for tp in self._tps(partition) if tp in self._running.assignment()]
+        self._running.pause(*tps)
+
+    async def fetch(
+        self, max_records: int, timeout_seconds: float
+    ) -> dict[int, list[SourceRecord]]:
+        consumer = self._running
+        consumer._coordinator.check_errors()
+        with consumer._subscription.fetch_context():
+            hit(Failpoint.FETCH_BEFORE_POLL)
+            if consumer._subscription.reassignment_in_progress:
+                await consumer._subscription.wait_for_assignment()
+            taken = self._take(max_records)
+            if not taken:
+                waiter = consumer._fetcher._create_fetch_waiter()
+                done, _ = await asyncio.wait([waiter], timeout=timeout_seconds)
+                if not done:
+                    waiter.cancel()
+                    return {}
+                waiter.result()
+                taken = self._take(max_records)
+        return taken
+
+    async def bounds(self, partition: int) -> tuple[Offsets, Offsets]:
+        tps = self._tps(partition)
+        try:
+            first = await self._running.beginning_offsets(tps)
+            end = await self._running.end_offsets(tps)
+        except KafkaError as failed:
+            raise Unavailable(f"offsets of partition {partition}: {failed!r}") from failed
+        return tuple(first[tp] for tp in tps), tuple(end[tp] for tp in tps)
+
+    def _take(self, max_records: int) -> dict[int, list[SourceRecord]]:
+        fetcher = self._running._fetcher
+        taken: dict[int, list[SourceRecord]] = {}
+        left = max_records
+        for tp in list(fetcher._records):
+            if tp.partition not in self._accepted:
+                continue
+            try:
+                records = take(fetcher, tp, self._index[tp.topic], left)
+            except NoOffsetForPartitionError:
+                continue  # the takeover seeks to D; until then there is no position
+            except OffsetOutOfRangeError as gone:
+                raise Halted(
+                    f"partition {tp.partition} of {tp.topic}: the next offset to read is gone from"
+                    f" the broker ({gone}). Records were lost by retention or the topic was"
+                    " recreated: restore it, or reset D by hand after looking at what is missing."
+                ) from gone
+            if records:
+                taken.setdefault(tp.partition, []).extend(records)
+                left -= len(records)
+                if left <= 0:
+                    break
+        return taken
+
+    def _tps(self, partition: int) -> list[TopicPartition]:
+        return [TopicPartition(topic, partition) for topic in self._topics]
+
+    def _claim(self) -> frozenset[int]:
+        """What to ask for at the next rebalance: nothing once the group has forgotten us."""
+        coordinator = self._running._coordinator
+        return self._held if coordinator is not None and coordinator.generation > 0 else frozenset()
+
+    @property
+    def _running(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            raise ConsumerStoppedError
+        return self._consumer
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """Exceptions here are only logged by aiokafka, so nothing here may fail for a reason."""
+
+    def __init__(self, source: LaneConsumer, rebalance: Rebalance) -> None:
+        self._source = source
+        self._rebalance = rebalance
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        source = self._source
+        source._accepted.clear()
+        await self._rebalance.revoked(frozenset(tp.partition for tp in revoked))
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        source = self._source
+        source._accepted.clear()
+        source._running.pause(*assigned)
+        source._held = source.assigned()
+        self._rebalance.assigned(source._held)

@@ -1,0 +1,145 @@
+"""Questions to the broker: fence a predecessor, read K, and find K again when it is gone."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Final
+from uuid import uuid4
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.commit import OffsetFetchRequest
+
+from app.errors import Halted, Unavailable
+from app.failpoints import Failpoint, hit
+from app.handling.ports import Position
+from app.settings import Kafka
+
+BATCH_HEADER: Final = "funnel-batch"
+RETRY_SECONDS: Final = 0.1
+
+
+class BrokerCoordinator:
+    """Implements `Coordinator`."""
+
+    def __init__(self, settings: Kafka, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+        self._settings = settings
+        self._inputs = tuple(inputs)
+        self._outputs = tuple(outputs)
+
+    async def fence(self, owner: str) -> None:
+        kafka = self._settings
+        predecessor = AIOKafkaProducer(
+            bootstrap_servers=kafka.bootstrap_servers,
+            transactional_id=owner,
+            transaction_timeout_ms=int(kafka.transaction_timeout_seconds * 1000),
+            request_timeout_ms=int(kafka.request_timeout_seconds * 1000),
+            retry_backoff_ms=20,
+        )
+        try:
+            async with asyncio.timeout(kafka.transaction_timeout_seconds):
+                hit(Failpoint.TAKEOVER_BEFORE_FENCE)
+                await predecessor.start()
+        except (KafkaError, OSError, TimeoutError) as failed:
+            raise Unavailable(f"fencing {owner}: {failed!r}") from failed
+        finally:
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                async with asyncio.timeout(kafka.request_timeout_seconds):
+                    await predecessor.stop()
+
+    async def committed(self, partition: int) -> Position | None:
+        """aiokafka ignores the answer's top-level error, so a coordinator that is still loading
+        looks like "no offset": ask and check here, retry until it answers."""
+        kafka = self._settings
+        client = AIOKafkaClient(
+            bootstrap_servers=kafka.bootstrap_servers,
+            request_timeout_ms=int(kafka.request_timeout_seconds * 1000),
+        )
+        try:
+            async with asyncio.timeout(kafka.transaction_timeout_seconds):
+                hit(Failpoint.TAKEOVER_BEFORE_OFFSETS)
+                await client.bootstrap()
+                while True:
+                    try:
+                        return await self._ask(client, partition)
+                    except KafkaError as failed:
+                        if not failed.retriable:
+                            raise
+                    await asyncio.sleep(RETRY_SECONDS)
+        except (KafkaError, OSError, TimeoutError) as failed:
+            raise Unavailable(f"committed offsets of {partition}: {failed!r}") from failed
+        finally:
+            await client.close()
+
+    async def _ask(self, client: AIOKafkaClient, partition: int) -> Position | None:
+        group = self._settings.group_id
+        node = await client.coordinator_lookup(CoordinationType.GROUP, group)
+        request = OffsetFetchRequest(group, [(topic, [partition]) for topic in self._inputs])
+        answer = await client.send(node, request, group=ConnectionGroup.COORDINATION)
+        _check(answer.error_code)
+        offsets: dict[str, int] = {}
+        metadata = ""
+        for topic, rows in answer.topics:
+            for _, offset, metadata_of_topic, error in rows:
+                _check(error)
+                offsets[topic] = offset
+                metadata = metadata_of_topic or metadata
+        if all(offset < 0 for offset in offsets.values()):
+            return None
+        return parse_position(partition, [offsets[topic] for topic in self._inputs], metadata)
+
+    async def scan(self, lane: str, partition: int) -> int:
+        kafka = self._settings
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=kafka.bootstrap_servers,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            client_id=f"funnel-scan-{uuid4().hex[:8]}",
+        )
+        prefix = f"{lane}/{partition}/".encode()
+        highest = 0
+        try:
+            hit(Failpoint.TAKEOVER_BEFORE_SCAN)
+            await consumer.start()
+            tps = [
+                TopicPartition(topic, p)
+                for topic in self._outputs
+                for p in sorted(await consumer._client._wait_on_metadata(topic))
+            ]
+            consumer.assign(tps)
+            ends = await consumer.end_offsets(tps)
+            await consumer.seek_to_beginning(*tps)
+            behind = {tp for tp in tps if ends[tp] > await consumer.position(tp)}
+            while behind:
+                got = await consumer.getmany(*behind, timeout_ms=500)
+                for records in got.values():
+                    for record in records:
+                        for name, value in record.headers:
+                            if name == BATCH_HEADER and value.startswith(prefix):
+                                highest = max(highest, int(value.rpartition(b"/")[2]))
+                behind = {tp for tp in behind if ends[tp] > await consumer.position(tp)}
+        except (KafkaError, OSError) as failed:
+            raise Unavailable(f"scanning outputs for {lane}/{partition}: {failed!r}") from failed
+        finally:
+            await consumer.stop()
+        return highest
+
+
+def parse_position(partition: int, offsets: Sequence[int], metadata: str) -> Position:
+    """K from committed offsets and their metadata ``batch_seq:as_of``; Halted if it is foreign."""
+    try:
+        batch_seq, as_of = (int(part) for part in metadata.split(":"))
+    except ValueError:
+        raise Halted(
+            f"partition {partition}: the group's committed offsets were not written by this"
+            f" service (metadata {metadata[:40]!r}). Somebody reset them: delete the group's"
+            " offsets of this partition; the next takeover finds K again on the outputs."
+        ) from None
+    return Position(partition, batch_seq, tuple(offsets), as_of)
+
+
+def _check(error_code: int) -> None:
+    if error_code:
+        raise for_code(error_code)()
