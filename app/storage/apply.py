@@ -28,12 +28,12 @@ CREATE TEMPORARY TABLE staged_contact (
     seq integer NOT NULL,
     log_keep integer NOT NULL,
     check_at timestamptz NOT NULL,
+    state_bytes integer NOT NULL,
+    head_bytes integer NOT NULL,
+    contact_id text COLLATE "C" NOT NULL,
     tenant text COLLATE "C" NOT NULL,
     stage text NOT NULL,
-    contact_id text COLLATE "C" NOT NULL,
-    state bytea STORAGE EXTERNAL NOT NULL,
-    log_head bytea STORAGE EXTERNAL NOT NULL,
-    log_tail bytea STORAGE EXTERNAL NOT NULL
+    body bytea STORAGE EXTERNAL NOT NULL
 ) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS
 """
 
@@ -45,12 +45,14 @@ MERGE INTO contact AS c USING staged_contact AS s
    ON c.partition = s.partition AND c.tenant = s.tenant AND c.contact_id = s.contact_id
  WHEN MATCHED AND c.version = s.expected_version THEN UPDATE SET
       version = s.expected_version + 1, stage = s.stage, seq = s.seq,
-      check_at = nullif(s.check_at, 'infinity'), state = s.state,
-      log = s.log_head || substr(c.log, 1, s.log_keep) || s.log_tail
+      check_at = nullif(s.check_at, 'infinity'), state = substr(s.body, 1, s.state_bytes),
+      log = substr(s.body, s.state_bytes + 1, s.head_bytes) || substr(c.log, 1, s.log_keep)
+            || substr(s.body, s.state_bytes + s.head_bytes + 1)
  WHEN NOT MATCHED AND s.expected_version = $1 THEN INSERT
       (partition, tenant, contact_id, version, stage, seq, check_at, state, log)
       VALUES (s.partition, s.tenant, s.contact_id, 1, s.stage, s.seq,
-              nullif(s.check_at, 'infinity'), s.state, s.log_head || s.log_tail)
+              nullif(s.check_at, 'infinity'), substr(s.body, 1, s.state_bytes),
+              substr(s.body, s.state_bytes + 1))
 """
 
 _REVOKE: Final = """

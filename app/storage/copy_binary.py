@@ -16,13 +16,15 @@ from app.storage.connect import POSTGRES_EPOCH
 from app.storage.rows import ContactRow, HistoryRow
 
 CONTACT_COLUMNS: Final = (
-    "partition", "expected_version", "seq", "log_keep", "check_at",
-    "tenant", "stage", "contact_id", "state", "log_head", "log_tail",
+    "partition", "expected_version", "seq", "log_keep", "check_at", "state_bytes", "head_bytes",
+    "contact_id", "tenant", "stage", "body",
 )  # fmt: skip
+"""`body` is state, log_head and log_tail in one: two columns less to measure and to read."""
+
 HISTORY_COLUMNS: Final = (
     "partition", "seq", "cycle", "revision", "effective_at", "decided_at", "late",
-    "transition_id", "revokes", "tenant", "kind", "transition", "from_stage", "to_stage", "stage",
-    "model", "contact_id", "detail",
+    "transition_id", "contact_id", "tenant", "kind", "transition", "from_stage", "to_stage",
+    "stage", "model", "revokes", "detail",
 )  # fmt: skip
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
@@ -32,20 +34,25 @@ NEVER: Final = (1 << 63) - 1
 """timestamptz 'infinity': stands for no check_at, so that the column has one width."""
 
 _length = Struct(">i").pack
-_contact = Struct(">h" + "ii" * 4 + "iq").pack
-_history = Struct(">h" + "ii" * 4 + "iq" * 2 + "i?").pack
-_contact_key = attrgetter("partition", "change.tenant", "change.contact_id")
+_contact = Struct(">h" + "ii" * 4 + "iq" + "ii" * 2 + "i").pack
+_history = Struct(">h" + "ii" * 4 + "iq" * 2 + "i?" + "i16s" + "i").pack
+_contact_id = attrgetter("change.contact_id")
+_partition = attrgetter("partition")
 
 
 def contact_rows(rows: list[ContactRow]) -> bytes:
-    """The staged form of contacts, sorted by key as the table is. Raises RowRejected."""
+    """The staged form of contacts, in the order of the table's key. Raises RowRejected."""
     out: list[bytes] = [_HEADER]
+    # two sorts by a plain value are half the cost of one by a pair
+    ordered = sorted(rows, key=_contact_id)
+    ordered.sort(key=_partition)
     try:
-        for row in sorted(rows, key=_contact_key):
+        for row in ordered:
             change = row.change
             contact_id = change.contact_id.encode()
-            state, head, tail = change.state, change.log_head, change.log_tail
             at = change.check_at
+            state, head, tail = change.state, change.log_head, change.log_tail
+            state_bytes, head_bytes = len(state), len(head)
             out += (
                 _contact(
                     11,
@@ -54,12 +61,16 @@ def contact_rows(rows: list[ContactRow]) -> bytes:
                     4, change.seq,
                     4, change.log_keep,
                     8, NEVER if at is None else at - POSTGRES_EPOCH,
+                    4, state_bytes,
+                    4, head_bytes,
+                    len(contact_id),
                 ),
+                contact_id,
                 _texts((change.tenant, change.stage)),
-                _length(len(contact_id)), contact_id,
-                _length(len(state)), state,
-                _length(len(head)), head,
-                _length(len(tail)), tail,
+                _length(state_bytes + head_bytes + len(tail)),
+                state,
+                head,
+                tail,
             )  # fmt: skip
     except (error, UnicodeEncodeError, OverflowError) as wrong:
         raise RowRejected(f"a contact row has no PostgreSQL form: {_safe(wrong)}") from None
@@ -92,15 +103,17 @@ def _history_row(row: HistoryRow) -> tuple[bytes, ...]:
             8, change.effective_at - POSTGRES_EPOCH,
             8, row.decided_at - POSTGRES_EPOCH,
             1, change.late,
+            16, _uuid(change.transition_id),
+            len(contact_id),
         ),
-        _uuid(change.transition_id),
-        _NULL if change.revokes is None else _uuid(change.revokes),
+        contact_id,
         _texts(
             (row.tenant, change.kind, change.transition, change.from_stage, change.to_stage,
              change.view.stage, change.model)
         ),
-        _length(len(contact_id)), contact_id,
-        _length(len(body)), body,
+        _NULL if change.revokes is None else _length(16) + _uuid(change.revokes),
+        _length(len(body)),
+        body,
     )  # fmt: skip
 
 
@@ -113,9 +126,8 @@ def _texts(texts: tuple[str, ...]) -> bytes:
 
 def _uuid(digits: str) -> bytes:
     """32 hex digits; anything else is a bug."""
-    raw = bytes.fromhex(digits)
-    assert len(raw) == 16, "a transition_id has 32 hex digits"
-    return _length(16) + raw
+    assert len(digits) == 32, "a transition_id has 32 hex digits"
+    return bytes.fromhex(digits)
 
 
 def _safe(wrong: Exception) -> str:
