@@ -277,6 +277,17 @@ def segments_hold_every_batch(run: Run) -> Iterator[Violation]:
                 yield Violation("repeated", text)
 
 
+def every_interaction_is_in_one_segment(run: Run) -> Iterator[Violation]:
+    times = Counter(at for segment in run.observed.segments for at in segment.interactions)
+    for at in sorted(run.inputs.at_home - times.keys()):
+        yield Violation("lost", f"interaction {at} is in no segment")
+    for at in sorted(times.keys() - run.inputs.at_home):
+        yield Violation("state_differences", f"{at} is in a segment but no valid interaction")
+    for at, count in times.items():
+        if count > 1:
+            yield Violation("repeated", f"interaction {at} is in {count} segments")
+
+
 def no_transaction_is_open(run: Run) -> Iterator[Violation]:
     for (topic, partition), ends in sorted(run.observed.ends.items()):
         if ends.last_stable < ends.high_watermark:
@@ -297,5 +308,6 @@ RULES: Final[tuple[Callable[[Run], Iterator[Violation]], ...]] = (
     counters_agree,
     all_is_applied_and_published,
     segments_hold_every_batch,
+    every_interaction_is_in_one_segment,
     no_transaction_is_open,
 )

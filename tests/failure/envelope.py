@@ -44,6 +44,8 @@ class Inputs(NamedTuple):
 
     events: dict[ContactKey, list[Event]]
     """First copies of every valid interaction."""
+    at_home: set[Coordinates]
+    """Where valid interactions stand that a lane folds: duplicates and forwarded copies too."""
     poison: dict[Coordinates, str]
     off_home: set[Coordinates]
     forwarded: list[Coordinates]
@@ -66,7 +68,7 @@ def home_of(tenant: str, contact_id: str, partitions: int) -> int:
 
 def read_inputs(records: Iterable[Record], partitions: int) -> Inputs:
     """Sort the records of both input topics into what they must lead to."""
-    inputs = Inputs({}, {}, set(), [], 0, [])
+    inputs = Inputs({}, set(), {}, set(), [], 0, [])
     first: dict[tuple[str, str, str, str], tuple[str, Event]] = {}
     duplicates = 0
     for record in sorted(records):
@@ -84,6 +86,7 @@ def read_inputs(records: Iterable[Record], partitions: int) -> Inputs:
         ):
             inputs.off_home.add(record.at)
             continue
+        inputs.at_home.add(record.at)
         identity = event.tenant, event.contact_id, event.source, event.id
         if identity not in first:
             first[identity] = record.topic, event
@@ -98,7 +101,7 @@ def read_inputs(records: Iterable[Record], partitions: int) -> Inputs:
 
 def _origin(record: Record) -> tuple[Coordinates, int] | None:
     text = record.header(FORWARDED)
-    if text is None:
+    if text is None or record.topic != COMMANDS:
         return None
     topic, partition, offset, timestamp = text.rsplit(":", 3)
     return (topic, int(partition), int(offset)), int(timestamp)

@@ -177,13 +177,16 @@ def output_record(
 
 def _settle(observed: Observed) -> None:
     """K = D, past the last input."""
+    at_home = read_inputs(observed.inputs, PARTITIONS).at_home
     for partition in range(PARTITIONS):
         offsets = dict.fromkeys((INTERACTIONS, COMMANDS), 0)
         for record in observed.inputs:
             if record.partition == partition:
                 offsets[record.topic] = max(offsets[record.topic], record.offset + 1)
         observed.lanes[partition] = LaneRow(1, offsets)
-        observed.segments.append(SegmentRow(partition, 1, offsets, sum(offsets.values())))
+        observed.segments.append(
+            SegmentRow(partition, 1, offsets, tuple(at for at in at_home if at[1] == partition))
+        )
         for topic, offset in offsets.items():
             observed.committed[topic, partition] = offset, "1:0"
             observed.ends[topic, partition] = Ends(offset, offset)

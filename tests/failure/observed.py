@@ -42,7 +42,7 @@ class SegmentRow(NamedTuple):
     partition: int
     batch_seq: int
     next_offsets: dict[str, int]
-    n: int
+    interactions: tuple[Coordinates, ...]
 
 
 class Ends(NamedTuple):

@@ -111,6 +111,7 @@ class _Contact:
         self.past: list[_Seen] = []
         self.now = 0
         self.is_barred = False
+        """Disqualified by a person: no fact brings the contact back."""
 
     def step(self, event: Event) -> None:
         """One atomic step: evidence first, then transitions until none is enabled."""
@@ -150,6 +151,8 @@ class _Contact:
                 )
             )
             self.stage = to_stage
+            if transition == "T17" and to_stage == "disqualified":
+                self.is_barred = True
             if to_stage == "opportunity":
                 for seen in self.past:
                     seen.is_used = True
@@ -238,7 +241,13 @@ class _Contact:
         unused = [seen for seen in self.past if seen.is_intent and not seen.is_used]
         if any(self.now - seen.event.time <= 90 * DAY for seen in unused):
             return True
-        stated = [s for s in self.past if s.event.type == "decision_deadline.communicated"]
+        stated = [
+            seen
+            for seen in self.past
+            if seen.event.type == "decision_deadline.communicated"
+            and seen.human
+            and seen.identified
+        ]
         if not stated or stated[-1] not in unused:
             return False
         return self.now <= instant_of(stated[-1].event.data["deadline"]) + 30 * DAY

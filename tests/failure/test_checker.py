@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.failure.checker import check
-from tests.failure.envelope import COMMANDS, FORWARDED, INTERACTIONS, Record
+from tests.failure.envelope import COMMANDS, EXPECTED, FORWARDED, INTERACTIONS, Record
 from tests.failure.flawless import flawless_run, output_record, structured
 from tests.failure.observed import Ends, LaneRow, Observed
 
@@ -192,6 +192,22 @@ def offsets_went_back(observed: Observed) -> None:
     observed.lanes[first.partition] = lane._replace(batch_seq=2)
 
 
+def interaction_without_effect_skipped(observed: Observed) -> None:
+    segment = observed.segments[0]
+    observed.segments[0] = segment._replace(interactions=segment.interactions[1:])
+
+
+def interaction_applied_twice(observed: Observed) -> None:
+    first = observed.segments[0]
+    observed.segments[0] = first._replace(interactions=first.interactions * 2)
+
+
+def poison_taken_for_an_interaction(observed: Observed) -> None:
+    (poison,) = [one.at for one in observed.inputs if one.header(EXPECTED) is not None]
+    first = observed.segments[0]
+    observed.segments[0] = first._replace(interactions=(*first.interactions, poison))
+
+
 def hanging_transaction(observed: Observed) -> None:
     observed.ends["funnel.stage-changes.v1", 0] = Ends(10, 11)
 
@@ -230,6 +246,9 @@ BREAKS: dict[Break, str] = {
     applied_but_not_published: "lost",
     segment_missing: "lost",
     offsets_went_back: "repeated",
+    interaction_without_effect_skipped: "lost",
+    interaction_applied_twice: "repeated",
+    poison_taken_for_an_interaction: "state_differences",
     hanging_transaction: "open_transactions",
 }
 

@@ -1,0 +1,172 @@
+"""One chaos run from an empty stack to a judgement."""
+
+import asyncio
+import os
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
+from tests.failure.arming import Arming
+from tests.failure.checker import Report, check
+from tests.failure.faults import Faults, plan
+from tests.failure.fleet import ROOT, Fleet
+from tests.failure.producing import Producing
+from tests.failure.reading import count_rebalances, observe
+from tests.failure.settling import settle
+from tests.failure.traffic import Traffic
+
+PARTITIONS: Final = 12
+Say = Callable[[str], None]
+
+
+class Scale(NamedTuple):
+    """How much of everything. `seconds` is how long traffic and faults last."""
+
+    interactions: int
+    contacts: int
+    seconds: float
+    faults: Mapping[str, int]
+    workers: int = 3
+    failpoints: str | None = None
+    """The setting for every worker; None: each failpoint in turn, and some at random."""
+    drain_seconds: float = 120.0
+
+
+FULL: Final = Scale(
+    interactions=220_000,
+    contacts=20_000,
+    seconds=480.0,
+    faults={
+        "kill": 32,
+        "zombie": 10,
+        "restart": 10,
+        "postgres": 3,
+        "broker": 2,
+        "forget_offsets": 1,
+    },
+)
+
+
+TALLIED: Final = (
+    *("kills", "failpoint_kills", "zombies", "restarts", "rebalances", "postgres_kills"),
+    *("broker_kills", "offsets_deleted", "starts"),
+)
+
+
+class Outcome(NamedTuple):
+    report: Report
+    tally: Counter[str]
+    failpoints: Counter[str]
+    unfired: list[str]
+    unexpected: list[str]
+    is_settled: bool
+    seconds: float
+
+    def figures(self) -> dict[str, Any]:
+        facts = self.report.facts
+        return {
+            "interactions": facts["records_in"],
+            **{name: self.tally[name] for name in TALLIED},
+            **self.report.counts,
+            "drained": self.is_settled,
+            "seconds": round(self.seconds, 1),
+            "checked": facts,
+            "failpoints_fired": dict(sorted(self.failpoints.items())),
+            "failpoints_never_fired": self.unfired,
+            "unexpected_ends": self.unexpected,
+        }
+
+
+async def run_chaos(
+    seed: int, scale: Scale, directory: Path, mutant: str | None = None, say: Say | None = None
+) -> Outcome:
+    """Start everything empty in `directory`, break it as `scale` says, drain it, judge it."""
+    started = time.monotonic()
+    tell = say or _printer(started)
+    tell(f"chaos: seed {seed}{f', mutant {mutant}' if mutant else ''}")
+    shutil.rmtree(directory, ignore_errors=True)
+    (directory / "logs").mkdir(parents=True)
+    async with embedded_stack(directory / "stack", wipe=True, progress=tell) as stack:
+        environment = _environment(stack, mutant)
+        await _funnel(environment, "migrate")
+        await _funnel(environment, "topics", "apply")
+        rng = random.Random(seed)
+        arming = Arming(rng, directory / "failpoints.log", scale.failpoints)
+        fleet = Fleet(scale.workers, environment, arming.environment, directory / "logs", rng)
+        faults = Faults(stack, fleet, rng, tell)
+        traffic = Traffic(seed, scale.contacts, scale.interactions, datetime.now(UTC))
+        rate = scale.interactions / scale.seconds
+        producing = Producing(stack.bootstrap_servers, traffic.sendings(), rate)
+        fleet.start()
+        progress = asyncio.create_task(_progress(tell, producing, fleet))
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(producing.run())
+                both.create_task(faults.run(plan(rng, scale.faults, scale.seconds)))
+            arming.is_over = True
+            await fleet.kill_all()
+            is_settled = await settle(
+                stack.bootstrap_servers, PARTITIONS, scale.drain_seconds, tell
+            )
+        finally:
+            progress.cancel()
+            await fleet.stop()
+        tally = fleet.tally + faults.tally
+        tally["rebalances"] += await count_rebalances(stack.bootstrap_servers)
+        tell("reading what is left")
+        observed = await observe(
+            stack.bootstrap_servers, stack.database_url, PARTITIONS, producing.acknowledged
+        )
+    tell("checking")
+    return Outcome(
+        check(observed),
+        tally,
+        arming.fired(),
+        arming.unfired(),
+        fleet.unexpected,
+        is_settled,
+        time.monotonic() - started,
+    )
+
+
+def _environment(stack: EmbeddedStack, mutant: str | None) -> dict[str, str]:
+    return {
+        "FUNNEL_KAFKA__BOOTSTRAP_SERVERS": stack.bootstrap_servers,
+        "FUNNEL_DATABASE__URL": stack.database_url,
+        "FUNNEL_HTTP__PORT": "0",
+        "FUNNEL_LOGS__FORMAT": "json",
+        "CHAOS_MUTANT": mutant or "",
+    }
+
+
+async def _funnel(environment: Mapping[str, str], *command: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.cli.main", *command),
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    if process.returncode != 0:
+        raise RuntimeError(f"funnel {' '.join(command)} failed: {output.decode()}")
+
+
+async def _progress(tell: Say, producing: Producing, fleet: Fleet) -> None:
+    while True:
+        await asyncio.sleep(10)
+        tell(f"{len(producing.acknowledged)} produced; {fleet.describe()}; {dict(fleet.tally)}")
+
+
+def _printer(started: float) -> Say:
+    def tell(text: str) -> None:
+        print(f"{time.monotonic() - started:6.1f} s  {text}", flush=True)  # noqa: T201
+
+    return tell
