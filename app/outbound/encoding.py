@@ -1,0 +1,160 @@
+"""Decisions -> Kafka records: CloudEvents in binary mode, the same bytes on every replay."""
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import msgspec
+import xxhash
+
+from app.domain.changes import Change, View
+from app.domain.interaction import Microseconds
+from app.domain.routing import routing_key
+from app.domain.timestamps import format_rfc3339
+from app.domain.topics import Topic
+from app.errors import Poison
+from app.handling.dead_letters import as_dead_letter, exception_name
+from app.handling.records import Encoder, OutputHeaders, OutputRecord, SourceRecord
+from app.outbound.headers import SOURCE, DeadLetterHeader, EventType, Header
+from app.outbound.payloads import change_data, snapshot_data
+
+_STAGE_TYPES: Final = {
+    "changed": EventType.STAGE_CHANGED,
+    "revoked": EventType.STAGE_REVOKED,
+    "corrected": EventType.HISTORY_CORRECTED,
+}
+_OPPORTUNITY_TYPES: Final = {
+    "became": EventType.BECAME_OPPORTUNITY,
+    "revoked": EventType.OPPORTUNITY_REVOKED,
+    "closed": EventType.OPPORTUNITY_CLOSED,
+}
+_to_json = msgspec.json.Encoder().encode
+
+
+class Model(Protocol):
+    @property
+    def ref(self) -> str:
+        """name@version"""
+        ...
+
+
+class CloudEventEncoder:
+    """Implements `Encoder`. Pure: what it returns depends on its arguments only."""
+
+    def __init__(self, model: Model, group: str, inputs: Sequence[str], partitions: int) -> None:
+        self._model = model
+        self._group = group.encode()
+        self._inputs = inputs
+        self._partitions = partitions
+
+    def change(
+        self, tenant: str, contact_id: str, partition: int, decided_at: Microseconds, change: Change
+    ) -> list[OutputRecord]:
+        decided = format_rfc3339(decided_at)
+        data = change_data(tenant, contact_id, decided, change)
+        value = _to_json(data)
+        key = routing_key(tenant, contact_id).encode()
+        moment = decided.encode()
+        topics = [(Topic.STAGE_CHANGES, _STAGE_TYPES[change.kind], value)]
+        if change.opportunity is not None:
+            if change.opportunity == "closed":
+                value = _to_json(msgspec.structs.replace(data, outcome=change.outcome))
+            topics.append((Topic.OPPORTUNITIES, _OPPORTUNITY_TYPES[change.opportunity], value))
+        records = []
+        for topic, type_, body in topics:
+            id_ = _digest(f"{type_}\n{change.transition_id}\n{change.revision}")
+            headers = _headers(type_, id_, tenant, contact_id, moment, change.seq)
+            headers.append((_CAUSATION, change.cause.event_id.encode()))
+            if change.traceparent is not None:
+                headers.append((Header.TRACEPARENT, change.traceparent.encode()))
+            records.append(OutputRecord(topic, partition, key, body, headers))
+        return records
+
+    def snapshot(
+        self,
+        tenant: str,
+        contact_id: str,
+        partition: int,
+        at: Microseconds,
+        seq: int,
+        version: int,
+        view: View,
+    ) -> OutputRecord:
+        data = snapshot_data(tenant, contact_id, at, seq, version, self._model.ref, view)
+        id_ = _digest(f"{EventType.SNAPSHOT}\n{tenant}\n{contact_id}\n{version}")
+        moment = data.at.encode()
+        return OutputRecord(
+            Topic.CONTACTS,
+            partition,
+            routing_key(tenant, contact_id).encode(),
+            _to_json(data),
+            _headers(EventType.SNAPSHOT, id_, tenant, contact_id, moment, seq),
+        )
+
+    def dead_letter(
+        self, record: SourceRecord, poison: Poison, failed_at: Microseconds
+    ) -> OutputRecord:
+        origin, original = as_dead_letter(record, self._inputs[record.topic])
+        errors = (
+            (DeadLetterHeader.TOPIC, origin.topic.encode()),
+            (DeadLetterHeader.PARTITION, b"%d" % origin.partition),
+            (DeadLetterHeader.OFFSET, b"%d" % origin.offset),
+            (DeadLetterHeader.GROUP, self._group),
+            (DeadLetterHeader.MESSAGE, str(poison).encode(errors="replace")),
+            (DeadLetterHeader.REASON, poison.reason.encode()),
+            (DeadLetterHeader.EXCEPTION, exception_name(poison).encode()),
+            (DeadLetterHeader.TIME, format_rfc3339(failed_at).encode()),
+        )
+        return OutputRecord(
+            Topic.DEAD_LETTERS,
+            origin.partition % self._partitions,
+            original.key,
+            original.value,
+            [*original.headers, *errors],
+            origin.timestamp_ms if origin.timestamp_ms >= 0 else None,
+        )
+
+
+def make_encoder(model: Model, group: str, inputs: Sequence[str], partitions: int) -> Encoder:
+    """`inputs`: the lane's topic order; `partitions`: how many every topic has at least."""
+    return CloudEventEncoder(model, group, inputs, partitions)
+
+
+# Looking a member up in an enum costs more than all else in a header.
+_ID, _SUBJECT, _TIME, _SEQUENCE, _TENANT, _CAUSATION = (
+    name.value
+    for name in (
+        Header.ID,
+        Header.SUBJECT,
+        Header.TIME,
+        Header.SEQUENCE,
+        Header.TENANT,
+        Header.CAUSATION,
+    )
+)
+_CONSTANT: Final[dict[EventType, OutputHeaders]] = {
+    type_: [
+        (Header.CONTENT_TYPE.value, b"application/json"),
+        (Header.SPECVERSION.value, b"1.0"),
+        (Header.SOURCE.value, SOURCE.encode()),
+        (Header.TYPE.value, type_.encode()),
+    ]
+    for type_ in EventType
+}
+
+
+def _headers(
+    type_: EventType, id_: bytes, tenant: str, contact_id: str, moment: bytes, seq: int
+) -> OutputHeaders:
+    return [
+        *_CONSTANT[type_],
+        (_ID, id_),
+        (_SUBJECT, contact_id.encode()),
+        (_TIME, moment),
+        (_SEQUENCE, b"%020d" % seq),
+        (_TENANT, tenant.encode()),
+    ]
+
+
+def _digest(parts: str) -> bytes:
+    """An event's id: the same for the same parts, wherever and whenever it is computed."""
+    return xxhash.xxh3_128_hexdigest(parts.encode()).encode()

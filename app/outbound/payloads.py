@@ -1,0 +1,158 @@
+"""`data` of what is published: field for field, and in their order, as the contract shows it."""
+
+import msgspec
+
+from app.domain.changes import Cause, Change, GuardResult, Touch, View
+from app.domain.interaction import Microseconds
+from app.domain.timestamps import format_rfc3339
+
+
+class Qualification(msgspec.Struct, frozen=True, gc=False):
+    organisation: str
+    opportunity: str
+    stakeholder: str
+
+
+class Facets(msgspec.Struct, frozen=True, gc=False):
+    engagement: str
+    qualification: str
+    in_pipeline: bool
+    has_offer: bool
+
+
+class ChangeData(msgspec.Struct, frozen=True, gc=False):
+    """Of every record about a transition; `outcome` is there in opportunity_closed only."""
+
+    transition_id: str
+    tenant: str
+    contact_id: str
+    seq: int
+    cycle: int
+    from_stage: str
+    to_stage: str
+    stage: str
+    effective_at: str
+    decided_at: str
+    late: bool
+    model: str
+    transition: str
+    cause: Cause
+    guards: tuple[GuardResult, ...]
+    evidence: tuple[str, ...]
+    qualification: Qualification
+    facets: Facets
+    temperature: str
+    fit: float
+    engagement: float
+    priority: float
+    owner_team: str | None
+    owner: str | None
+    is_customer: bool
+    account_id: str | None
+    first_touch: Touch | None
+    last_touch: Touch | None
+    revokes: str | None
+    outcome: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class SnapshotData(msgspec.Struct, frozen=True, gc=False):
+    """The contact as it is at `at`; `seq` is that of its last stage-change record."""
+
+    tenant: str
+    contact_id: str
+    seq: int
+    version: int
+    at: str
+    model: str
+    cycle: int
+    stage: str
+    qualification: Qualification
+    facets: Facets
+    temperature: str
+    fit: float
+    engagement: float
+    priority: float
+    owner_team: str | None
+    owner: str | None
+    is_customer: bool
+    account_id: str | None
+    first_touch: Touch | None
+    last_touch: Touch | None
+
+
+_Shown = tuple[
+    Qualification,
+    Facets,
+    str,
+    float,
+    float,
+    float,
+    str | None,
+    str | None,
+    bool,
+    str | None,
+    Touch | None,
+    Touch | None,
+]
+
+
+def change_data(tenant: str, contact_id: str, decided_at: str, change: Change) -> ChangeData:
+    view = change.view
+    return ChangeData(
+        change.transition_id,
+        tenant,
+        contact_id,
+        change.seq,
+        change.cycle,
+        change.from_stage,
+        change.to_stage,
+        view.stage,
+        format_rfc3339(change.effective_at),
+        decided_at,
+        change.late,
+        change.model,
+        change.transition,
+        change.cause,
+        change.guards,
+        change.evidence,
+        *_shown(view),
+        change.revokes,
+    )
+
+
+def snapshot_data(
+    tenant: str, contact_id: str, at: Microseconds, seq: int, version: int, model: str, view: View
+) -> SnapshotData:
+    moment = format_rfc3339(at)
+    return SnapshotData(
+        tenant, contact_id, seq, version, moment, model, view.cycle, view.stage, *_shown(view)
+    )
+
+
+def _shown(view: View) -> _Shown:
+    """The fields from `qualification` to `last_touch`, which all payloads share."""
+    return (
+        Qualification(view.organisation, view.opportunity, view.stakeholder),
+        Facets(
+            "strong" if view.engagement_strong else "limited",
+            "high" if view.qualification_high else "low",
+            view.in_pipeline,
+            view.has_offer,
+        ),
+        view.temperature,
+        _points(view.fit),
+        _points(view.engagement),
+        _points(view.priority),
+        view.owner_team,
+        view.owner,
+        view.is_customer,
+        view.account_id,
+        view.first_touch,
+        view.last_touch,
+    )
+
+
+def _points(thousandths: int) -> float:
+    """A score as a JSON number with at most three decimals, and none where it is whole."""
+    whole, rest = divmod(thousandths, 1000)
+    return thousandths / 1000 if rest else whole
