@@ -52,10 +52,15 @@ def unique() -> str:
 async def database_url(stack: EmbeddedStack, unique: str) -> AsyncIterator[str]:
     """A new, empty database, owned by the service's role; dropped after the test."""
     name = f"test_{unique}"
-    admin = await asyncpg.connect(stack.database_url)
+    await execute(stack.database_url, f"CREATE DATABASE {name}")
+    yield urlsplit(stack.database_url)._replace(path=f"/{name}").geturl()
+    await execute(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def execute(url: str, statement: str) -> None:
+    """A connection for one statement: the test between two of them may have killed the server."""
+    connection = await asyncpg.connect(url)
     try:
-        await admin.execute(f"CREATE DATABASE {name}")
-        yield urlsplit(stack.database_url)._replace(path=f"/{name}").geturl()
-        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await connection.execute(statement)
     finally:
-        await admin.close()
+        await connection.close()
