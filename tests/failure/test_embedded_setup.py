@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -173,11 +175,20 @@ def test_binaries_that_the_servers_account_cannot_reach_are_copied(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack_directory: Path
 ) -> None:
     private = tmp_path / "private"
-    (private / "bin").mkdir(mode=0o700, parents=True)
+    package = place.wheel_install().parent
+    others = shutil.ignore_patterns("pginstall", "include")
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(part, private / part.name, symlinks=True, ignore=others)
     private.chmod(0o700)
-    program(private / "bin", "postgres", "exit 0").chmod(0o700)
-    monkeypatch.setattr(place, "wheel_install", lambda: private)
+    monkeypatch.setattr(place, "wheel_install", lambda: private / package.name / "pginstall18")
     account = server_account()
     assert account is not None
     chosen = place.prepare_place(stack_directory / "copied", account, quiet)
-    assert account.reaches(chosen.binaries / "postgres")
+    answer = subprocess.run(
+        [chosen.binaries / "postgres", "--version"],
+        user=account.uid,
+        group=account.gid,
+        extra_groups=[],
+        capture_output=True,
+    )
+    assert answer.stdout.startswith(b"postgres (PostgreSQL) 18.")

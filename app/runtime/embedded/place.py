@@ -72,14 +72,17 @@ def _own(directory: Path, account: Account) -> None:
 
 
 def _copy(install: Path, directory: Path) -> Path:
-    target = directory / "install"
+    """The wheel's package and the libraries beside it, laid out alike: one finds the other so."""
+    package = install.parent
+    target = directory / "wheel"
     if not (target / "complete").exists():
         shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(install, target, symlinks=True)
-        for path in [target, *target.rglob("*")]:
+        other_versions = shutil.ignore_patterns("pginstall", "__pycache__")
+        for part in (package, package.with_name(f"{package.name}.libs")):
+            if part.exists():
+                shutil.copytree(part, target / part.name, symlinks=True, ignore=other_versions)
+        for path in (target, *target.rglob("*")):
             if not path.is_symlink():
-                path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044))
-        for path in (target / "bin").iterdir():
-            path.chmod(0o755)
+                path.chmod(path.stat().st_mode | (0o055 if os.access(path, os.X_OK) else 0o044))
         (target / "complete").touch()
-    return target
+    return target / package.name / install.name
