@@ -1,7 +1,7 @@
 """Where a record first stood: a forwarded one says it in a header that only lanes may write.
 
 Forwarding keeps value and headers and adds two: ``funnel-forwarded-key``, the key the producer
-gave (absent: none), and last ``funnel-forwarded`` = topic:partition:offset:timestamp.
+gave, and last ``funnel-forwarded`` = topic:partition:offset:timestamp.
 Headers of these names on any topic but the commands topic come from strangers and mean nothing.
 """
 
@@ -23,9 +23,7 @@ class Origin(NamedTuple):
 
 def forwarding_headers(record: SourceRecord, topic: str) -> OutputHeaders:
     """The record's own headers, then those that let `restore` undo the forwarding."""
-    headers: OutputHeaders = list(record.headers)
-    if record.key is not None:
-        headers.append((FORWARDED_KEY, record.key))
+    headers: OutputHeaders = [*record.headers, (FORWARDED_KEY, record.key)]
     origin = f"{topic}:{record.partition}:{record.offset}:{record.timestamp_ms}"
     headers.append((FORWARDED, origin.encode()))
     return headers

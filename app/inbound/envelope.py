@@ -34,8 +34,8 @@ def read_document(record: SourceRecord, limits: Limits) -> Document:
     check_lengths(document, limits)
     if document.get("specversion") not in ("1.0", None):
         raise Poison(Reason.NOT_A_CLOUDEVENT, "/specversion: only 1.0 is understood")
-    if traceparent is not None:
-        document.setdefault("traceparent", traceparent)
+    if document.get("traceparent") is None:
+        document["traceparent"] = traceparent
     return document
 
 

@@ -40,8 +40,15 @@ class Types:
     ignores_unknown_types: bool = False
 
 
-def decoder(partitions: int = 1, types: Types | None = None, **limits: Any) -> Decoder:
-    return make_decoder(types or Types(), Limits(**limits), CONTACT_LANE_INPUTS, partitions)
+def decoder(
+    partitions: int = 1,
+    types: Types | None = None,
+    schemas: dict[str, Any] | None = None,
+    limits: Limits | None = None,
+) -> Decoder:
+    return make_decoder(
+        types or Types(), limits or Limits(), CONTACT_LANE_INPUTS, partitions, schemas
+    )
 
 
 def event(**changes: Any) -> dict[str, Any]:
