@@ -1,0 +1,74 @@
+"""A contact's stored state: the fold's state, and the bookkeeping that arrival decides.
+
+Encoded: one byte of format number, then msgpack.
+"""
+
+from typing import Final
+
+import msgspec
+
+from app.domain.interaction import Microseconds
+from app.domain.state import State
+from app.errors import Halted
+
+FORMAT: Final = 1
+REVISIONS_MAX: Final = 256
+
+
+class Book(msgspec.Struct, array_like=True, gc=False):
+    """The row's log is ``newest steps [checkpoint, older steps, [checkpoint]]``, newest first."""
+
+    state: State
+    names: list[str] = []
+    """Texts that the log refers to by number; only ever appended to."""
+    items: int = 0
+    """In the row's log, checkpoints included."""
+    steps: int = 0
+    """Before the newest checkpoint."""
+    mark: int = 0
+    """Bytes from the newest checkpoint (included) to the log's end; 0: there is none inside."""
+    mark_items: int = 0
+    older: int = 0
+    """Bytes after that checkpoint to the log's end: what is sealed next."""
+    mark_time: Microseconds = 0
+    chunks: int = 0
+    sealed_time: Microseconds = 0
+    """Of the newest sealed step."""
+    sealed_ids: bytes = b""
+    revisions: dict[str, int] = {}
+    """How often a transition was revoked or corrected."""
+    revisions_floor: int = 0
+    """Of the transitions that no longer have a place in `revisions`."""
+    is_heard_open: bool = False
+    """The last record on the opportunities topic said that there is one."""
+    temperature: str = "cold"
+    """As last said."""
+
+    def revision(self, transition_id: str) -> int:
+        return self.revisions.get(transition_id, self.revisions_floor)
+
+    def revise(self, transition_id: str) -> None:
+        """Count a revocation or correction. Bounded: the oldest fall under a common floor."""
+        self.revisions[transition_id] = self.revision(transition_id) + 1
+        while len(self.revisions) > REVISIONS_MAX:
+            dropped = self.revisions.pop(next(iter(self.revisions)))
+            self.revisions_floor = max(self.revisions_floor, dropped + 1)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Book).decode
+_PREFIX: Final = bytes((FORMAT,))
+
+
+def encode_book(book: Book) -> bytes:
+    return _PREFIX + _encode(book)
+
+
+def decode_book(encoded: bytes) -> Book:
+    """Raises Halted for a format that this release does not read."""
+    if encoded[0] != FORMAT:
+        raise Halted(
+            f"a contact's state has format {encoded[0]}, this release reads {FORMAT}:"
+            " run the release that wrote it, or a newer one"
+        )
+    return _decode(memoryview(encoded)[1:])

@@ -1,0 +1,125 @@
+"""A model definition becomes `Rules`: stages, interaction types, terms, then the chart's table."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from app.domain.catalogue import types_of
+from app.domain.moves import attach_moves, transitions_of
+from app.domain.reading import Locate, Node
+from app.domain.rules import Rules, Stage, Terms
+from app.domain.state import DISQUALIFIED, LEAD, LOST, NONE, OPPORTUNITY
+
+SECTIONS: Final = (
+    "name", "version", "title", "extends", "time_zone", "knobs", "terms", "fit", "company_size",
+    "role_mailboxes", "unwanted_domains", "stages", "interactions", "way", "transitions",
+)  # fmt: skip
+KNOBS: Final = {
+    "icp_unknown": ("pass", "hold"),
+    "budget_gate": ("pass", "wait"),
+    "authority_gate": ("pass", "wait"),
+    "unknown_type": ("dead_letter", "ignore"),
+}
+KINDS: Final = ("inventory", "service_level", "success", "detour", "terminal")
+FIT: Final = (
+    "industry", "need", "decision_maker", "influencer", "budget", "company_size",
+    "name_and_company", "unwanted_domain",
+)  # fmt: skip
+_SPANS: Final = (
+    "two_way_recent", "intent_active", "deadline_grace", "hot_intent", "hot_deadline",
+    "warm_inbound", "old_habit",
+)  # fmt: skip
+_BANDS: Final = ("hot_engagement", "warm_engagement", "strong_engagement")
+
+
+def compile_rules(definition: Mapping[str, Any], locate: Locate | None) -> Rules:
+    """Raises ModelError."""
+    model = Node(definition, (), locate)
+    model.mapping(SECTIONS)
+    stages = _stages(model.child("stages"))
+    types = types_of(model.child("interactions"))
+    transitions, table = transitions_of(model, stages, types)
+    attach_moves(types, transitions, table)
+    knobs = _knobs(model.child_or("knobs", {}))
+    return Rules(
+        ref=f"{model.child('name').text()}@{model.child('version').number()}",
+        title=model.child_or("title", "").text(),
+        stages=stages,
+        types=types,
+        transitions=transitions,
+        terms=_terms(model),
+        zone=_zone(model.child_or("time_zone", "UTC")),
+        is_icp_held=knobs["icp_unknown"] == "hold",
+        is_budget_gated=knobs["budget_gate"] == "wait",
+        is_authority_gated=knobs["authority_gate"] == "wait",
+        ignores_unknown_types=knobs["unknown_type"] == "ignore",
+        role_mailboxes=_names(model.child_or("role_mailboxes", [])),
+        unwanted_domains=_names(model.child_or("unwanted_domains", [])),
+    )
+
+
+def _stages(node: Node) -> dict[str, Stage]:
+    stages = {}
+    for name, stage in node.items():
+        stage.mapping(("definition", "kind", "owner", "pipeline"))
+        owner = stage.child_or("owner", None)
+        stages[name] = Stage(
+            name,
+            stage.child("definition").text(),
+            stage.child("kind").one_of(KINDS, "kind of stage"),
+            None if owner.value is None else owner.text(),
+            stage.child_or("pipeline", False).flag(),
+        )
+    for name in (LEAD, OPPORTUNITY, LOST, DISQUALIFIED):
+        if name not in stages:
+            raise node.error(f"stage `{name}` is missing", f"define `{name}`")
+    if NONE in stages:
+        raise node.error("`none` is where a contact is before its first stage", "remove it")
+    if stages[LEAD].owner == "sales":
+        raise node.error("a lead is not ready for sales", "give `lead` the owner marketing")
+    return stages
+
+
+def _knobs(node: Node) -> dict[str, str]:
+    node.mapping(KNOBS)
+    return {
+        name: node.child_or(name, values[0]).one_of(values, "value of this knob")
+        for name, values in KNOBS.items()
+    }
+
+
+def _terms(model: Node) -> Terms:
+    terms, fit, size = model.child("terms"), model.child("fit"), model.child("company_size")
+    terms.mapping((*_SPANS, *_BANDS))
+    fit.mapping(FIT)
+    size.mapping(("min", "max"))
+    spans = {name: terms.child(name).duration() for name in _SPANS}
+    bands = {name: terms.child(name).number() for name in _BANDS}
+    return Terms(
+        two_way_recent=spans["two_way_recent"],
+        intent_active=spans["intent_active"],
+        deadline_grace=spans["deadline_grace"],
+        hot_intent=spans["hot_intent"],
+        hot_engagement=bands["hot_engagement"],
+        hot_deadline=spans["hot_deadline"],
+        warm_inbound=spans["warm_inbound"],
+        warm_engagement=bands["warm_engagement"],
+        old_habit=spans["old_habit"],
+        strong_engagement=bands["strong_engagement"],
+        fit={name: int(fit.child(name).number()) for name in FIT},
+        company_size=(size.child("min").number(), size.child("max").number()),
+    )
+
+
+def _zone(node: Node) -> ZoneInfo | None:
+    name = node.text()
+    if name == "UTC":
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise node.error(f"unknown time zone {name!r}", "use a name like Europe/Berlin") from None
+
+
+def _names(node: Node) -> frozenset[str]:
+    return frozenset(name.lower() for name in node.texts()) if node.value else frozenset()

@@ -1,0 +1,99 @@
+"""One interaction, one decision: `decide` is the whole of the domain as the lane sees it."""
+
+from bisect import insort
+
+import msgspec
+
+from app.domain.changes import Change, Verdict
+from app.domain.contact import Contact
+from app.domain.entry import Entry, entry_of
+from app.domain.explanation import Explanation, ways_out
+from app.domain.fold import Made, step
+from app.domain.interaction import Address, Interaction, Microseconds
+from app.domain.publishing import Publisher, base_of, standing
+from app.domain.rules import Rules
+from app.domain.scoring import engagement, temperature
+from app.domain.views import is_qualification_needed, view, viewer
+from app.errors import RuleError
+
+__all__ = ["Decision", "decide", "explain", "is_qualification_needed", "view"]
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False):
+    verdict: Verdict
+    changes: list[Change]
+    """To record and publish, in order."""
+    snapshot_due: bool
+    """Stage, temperature, facts, owner or account may look different to others."""
+
+
+_DUPLICATE = Decision(Verdict.DUPLICATE, [], False)
+_IGNORED = Decision(Verdict.IGNORED, [], False)
+
+
+def decide(
+    contact: Contact,
+    interaction: Interaction,
+    address: Address,
+    rules: Rules,
+    now: Microseconds,  # noqa: ARG001 - timers due by then fire here
+) -> Decision:
+    """Fold one interaction into the contact. The contact's sealed chunks are loaded if needed.
+
+    Raises RuleError; the contact is then half-changed: roll it back.
+    """
+    kind = rules.types.get(interaction.type)
+    if kind is None:
+        if rules.ignores_unknown_types:
+            return _IGNORED
+        raise RuleError(
+            f"model {rules.ref} has no interaction type {interaction.type!r}: add it to the model,"
+            " or set its knob unknown_type to ignore"
+        )
+    if contact.has_seen(interaction.source, interaction.id):
+        return _DUPLICATE
+    entry = entry_of(interaction, address, kind, rules)
+    if contact.is_late(entry):
+        verdict, changes = Verdict.LATE, _rewrite(contact, entry, rules, interaction.traceparent)
+    else:
+        verdict, changes = Verdict.APPLIED, _go_on(contact, entry, rules, interaction.traceparent)
+    state, book = contact.book.state, contact.book
+    contact.stage = state.stage
+    heat = temperature(state, state.head_time, engagement(state, state.head_time), rules)
+    is_due = bool(changes) or kind.is_telling or heat != book.temperature
+    book.temperature = heat
+    return Decision(verdict, changes, is_due)
+
+
+def _go_on(contact: Contact, entry: Entry, rules: Rules, traceparent: str | None) -> list[Change]:
+    """In order: from the head state."""
+    state = contact.book.state
+    made = step(state, entry, rules)
+    contact.append(entry, made)
+    if not made:
+        return []
+    publisher = Publisher(contact, rules, viewer(state, rules, entry.time), traceparent)
+    for move in made:
+        publisher.made(move)
+    return publisher.changes
+
+
+def _rewrite(contact: Contact, late: Entry, rules: Rules, traceparent: str | None) -> list[Change]:
+    """Late: fold again from the checkpoint before it, and say what that changed."""
+    past = contact.rewind(late.key)
+    before, base = standing(past, contact.book.names), base_of(contact)
+    insort(past, (late, None), key=lambda each: each[0].key)
+    after: list[Made] = []
+    for entry, _ in past:
+        made = step(contact.book.state, entry, rules)
+        contact.append(entry, made)
+        after += made
+    state = contact.book.state
+    publisher = Publisher(contact, rules, viewer(state, rules, state.head_time), traceparent)
+    publisher.rewritten(before, after, base, late)
+    return publisher.changes
+
+
+def explain(contact: Contact, rules: Rules, at: Microseconds) -> list[Explanation]:
+    """Why the contact is not elsewhere: every way out of its stage, with its guards."""
+    return ways_out(contact.fold, max(at, contact.fold.head_time), rules)

@@ -1,0 +1,133 @@
+"""An entry of the evidence log: what the fold may know of an interaction, and no personal data.
+
+An e-mail address in the data becomes a flag; only the fields that the model reads are kept.
+"""
+
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from app.domain.interaction import Address, Interaction, Microseconds
+from app.domain.rules import InteractionType, Rules
+
+Scalar = str | int | float | bool | None
+Fields = dict[str, Scalar]
+
+AUTOMATED: Final = 1
+BACKFILL: Final = 2
+ROLE_MAILBOX: Final = 4
+UNWANTED_DOMAIN: Final = 8
+KNOWN: Final = {"name": 16, "company": 32, "email": 64, "phone": 128}
+"""What contact.profiled told, as flags; the values live in the profile alone."""
+
+TEXT_MAX_CHARS: Final = 64
+_REASON = re.compile(r"[A-Za-z0-9_. -]{1,40}", re.ASCII).fullmatch
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """One interaction as the fold sees it."""
+
+    time: Microseconds
+    source: str
+    id: str
+    type: str
+    flags: int
+    arrived_at: Microseconds
+    batch_seq: int
+    ordinal: int
+    fields: Fields | None = None
+    channel: str | None = None
+    campaign_id: str | None = None
+
+    @property
+    def key(self) -> tuple[Microseconds, str, str]:
+        """Folding order. Python compares strings by code point, which is the UTF-8 byte order."""
+        return self.time, self.source, self.id
+
+
+def entry_of(
+    interaction: Interaction, address: Address, kind: InteractionType, rules: Rules
+) -> Entry:
+    """What the log keeps of an interaction."""
+    data = interaction.data
+    flags = AUTOMATED if interaction.automated else 0
+    if interaction.is_backfill:
+        flags |= BACKFILL
+    if "@" in interaction.contact_id:
+        flags |= _judge(interaction.contact_id, rules)
+    for value in data.values():
+        if type(value) is str:
+            if "@" in value:
+                flags |= _judge(value, rules)
+        elif type(value) is dict or type(value) is list:
+            for text in _texts(value):
+                if "@" in text:
+                    flags |= _judge(text, rules)
+    fields = None
+    for name in kind.reads:
+        if name in data:
+            if fields is None:
+                fields = {}
+            fields[name] = _kept(name, data[name])
+    channel, campaign_id = interaction.channel, interaction.campaign_id
+    if kind.is_outbound:
+        channel = channel or _text(data.get("channel"))
+        campaign_id = campaign_id or _text(data.get("campaign_id"))
+    for name in kind.flags:
+        if data.get(name):
+            flags |= KNOWN[name]
+    return Entry(
+        interaction.time,
+        interaction.source,
+        interaction.id,
+        interaction.type,
+        flags,
+        interaction.arrived_at,
+        address.batch_seq,
+        address.ordinal,
+        fields,
+        channel,
+        campaign_id,
+    )
+
+
+def _judge(address: str, rules: Rules) -> int:
+    """The flags an e-mail address earns."""
+    local, _, domain = address.rpartition("@")
+    local = local.rpartition("<")[2].rpartition(":")[2].partition("+")[0].strip().lower()
+    flags = ROLE_MAILBOX if local in rules.role_mailboxes else 0
+    if rules.unwanted_domains and domain.rstrip("> ").lower() in rules.unwanted_domains:
+        flags |= UNWANTED_DOMAIN
+    return flags
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every string below `value`; decoding has bounded its depth."""
+    if type(value) is str:
+        yield value
+    elif type(value) is dict:
+        for part in value.values():
+            yield from _texts(part)
+    elif type(value) is list:
+        for part in value:
+            yield from _texts(part)
+
+
+def _kept(name: str, value: Any) -> Scalar:
+    if name == "reason":
+        return value if type(value) is str and _REASON(value) else "other"
+    if type(value) is str:
+        return value if len(value) <= TEXT_MAX_CHARS else _text(value)
+    return value if type(value) in (int, float, bool) else None
+
+
+def _text(value: Any) -> str | None:
+    """A string, or a digest where it is long: entries are bounded."""
+    if type(value) is not str:
+        return None
+    if len(value) <= TEXT_MAX_CHARS:
+        return value
+    return "#" + blake2b(value.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,123 @@
+"""Facts first: what an interaction records about the contact, by the name the model gives it."""
+
+# ruff: noqa: ARG001 - every record has the same signature
+
+from typing import Final
+
+from app.domain.entry import Entry
+from app.domain.rules import Record, Rules
+from app.domain.state import (
+    CLOSED_DEALS_MAX,
+    FACTS_MAX,
+    OPEN_DEALS_MAX,
+    OPEN_QUOTES_MAX,
+    SCOPES_MAX,
+    Fact,
+    State,
+)
+
+
+def take_fact(state: State, entry: Entry, rules: Rules) -> None:
+    """The last fact of a criterion counts; a fact without a criterion is none."""
+    fields = entry.fields or {}
+    criterion, confidence = fields.get("criterion"), fields.get("confidence")
+    if not isinstance(criterion, str):
+        return
+    if criterion not in state.facts and len(state.facts) >= FACTS_MAX:
+        return
+    state.facts[criterion] = Fact(
+        fields.get("value"),
+        entry.time,
+        entry.id,
+        rules.instant(fields.get("valid_until")),
+        _text(entry, "actor"),
+        confidence,
+    )
+
+
+def take_deal_update(state: State, entry: Entry, rules: Rules) -> None:
+    """A deal is open from its first update; an update of a closed deal does not open it."""
+    deal = _text(entry, "deal_id")
+    if deal is not None and deal not in state.closed_deals:
+        _open(state, deal)
+
+
+def take_deal_reopened(state: State, entry: Entry, rules: Rules) -> None:
+    deal = _text(entry, "deal_id")
+    if deal is not None:
+        if deal in state.closed_deals:
+            state.closed_deals.remove(deal)
+        _open(state, deal)
+
+
+def take_deal_closed(state: State, entry: Entry, rules: Rules) -> None:
+    deal = _text(entry, "deal_id")
+    if deal is None:
+        return
+    if deal in state.open_deals:
+        state.open_deals.remove(deal)
+    if deal not in state.closed_deals:
+        state.closed_deals.append(deal)
+        del state.closed_deals[:-CLOSED_DEALS_MAX]
+
+
+def take_quote(state: State, entry: Entry, rules: Rules) -> None:
+    """A quote is open until `valid_until` or until the opportunity ends."""
+    quote, until = _text(entry, "quote_id"), rules.instant((entry.fields or {}).get("valid_until"))
+    if quote is None or until is None:
+        return
+    state.quotes.pop(quote, None)
+    state.quotes[quote] = until
+    if len(state.quotes) > OPEN_QUOTES_MAX:
+        del state.quotes[next(iter(state.quotes))]
+
+
+def take_opt_out(state: State, entry: Entry, rules: Rules) -> None:
+    scope = _text(entry, "scope")
+    if scope is not None and scope not in state.opted_out and len(state.opted_out) < SCOPES_MAX:
+        state.opted_out.append(scope)
+
+
+def take_opt_in(state: State, entry: Entry, rules: Rules) -> None:
+    scope = _text(entry, "scope")
+    if scope in state.opted_out:
+        state.opted_out.remove(scope)
+
+
+def take_owner(state: State, entry: Entry, rules: Rules) -> None:
+    state.owner = _text(entry, "user")
+
+
+def take_account(state: State, entry: Entry, rules: Rules) -> None:
+    state.account_id = _text(entry, "account_id") or _text(entry, "domain")
+
+
+def take_disqualification(state: State, entry: Entry, rules: Rules) -> None:
+    state.is_barred = True
+
+
+def _open(state: State, deal: str) -> None:
+    if deal not in state.open_deals:
+        state.open_deals.append(deal)
+        del state.open_deals[:-OPEN_DEALS_MAX]
+
+
+def _text(entry: Entry, name: str) -> str | None:
+    value = (entry.fields or {}).get(name)
+    return value if isinstance(value, str) else None
+
+
+RECORDS: Final[dict[str, Record]] = {
+    "fact": take_fact,
+    "deal_update": take_deal_update,
+    "deal_reopened": take_deal_reopened,
+    "deal_closed": take_deal_closed,
+    "quote": take_quote,
+    "opt_out": take_opt_out,
+    "opt_in": take_opt_in,
+    "owner": take_owner,
+    "account": take_account,
+    "disqualification": take_disqualification,
+}
+TELLING: Final = frozenset({"fact", "quote", "opt_out", "opt_in", "owner", "account"})
+"""Records that others see in the contact's snapshot."""

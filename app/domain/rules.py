@@ -1,0 +1,144 @@
+"""A funnel model, compiled: immutable, shared by all contacts, made once per model version."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from app.domain.calendar import day_of, instant_of
+from app.domain.interaction import Microseconds
+
+if TYPE_CHECKING:
+    from app.domain.entry import Entry
+    from app.domain.state import State
+
+Check = Callable[["State", "Entry", "Rules"], bool]
+Record = Callable[["State", "Entry", "Rules"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One move of a transition; `inferred`: a stage passed on the way, not proven by itself."""
+
+    transition: str
+    from_stage: str
+    to_stage: str
+    inferred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    id: str
+    from_stage: str
+    to_stage: str
+    on: tuple[str, ...]
+    guards: tuple[str, ...]
+    checks: tuple[Check, ...]
+    priority: int
+    hops: tuple[Hop, ...]
+    outcome: str
+    """What leaving the stage opportunity by it is called."""
+    is_override: bool
+    """A person decides, against the guards."""
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A condition on an interaction's own data (and the first day we knew of the contact)."""
+
+    fields: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    is_returning: bool = False
+    """On a later day than the first human inbound interaction."""
+    passed: str | None = None
+    """This date in the data had passed when it was stated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an interaction of a type, with such data, means."""
+
+    when: When | None
+    classes: tuple[str, ...]
+    is_weak: bool
+    points: float
+    half_life_seconds: int
+    cap_per_day: float | None
+    triggers: tuple[str, ...]
+    is_inbound: bool
+    is_two_way: bool
+    is_intent: bool
+    moves: dict[str, tuple[Transition, ...]] = field(default_factory=dict, compare=False)
+    """Per stage, what it may set off, in the order in which to try."""
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionType:
+    name: str
+    requires: tuple[str, ...]
+    reads: tuple[str, ...]
+    """Fields of the data that the log keeps."""
+    flags: tuple[str, ...]
+    """Fields of which the log keeps only that they were given."""
+    is_command: bool
+    """Accepted from the commands topic only."""
+    is_outbound: bool
+    is_telling: bool
+    """It changes what others see of the contact, whatever the stage."""
+    record: Record | None
+    outcomes: tuple[Outcome, ...]
+    """The first whose condition holds; the last has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    name: str
+    definition: str
+    kind: str
+    owner: str | None
+    is_pipeline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The model's numbers. Times in microseconds, scores in points."""
+
+    two_way_recent: Microseconds
+    intent_active: Microseconds
+    deadline_grace: Microseconds
+    hot_intent: Microseconds
+    hot_engagement: float
+    hot_deadline: Microseconds
+    warm_inbound: Microseconds
+    warm_engagement: float
+    old_habit: Microseconds
+    strong_engagement: float
+    fit: Mapping[str, int]
+    company_size: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`ref` is ``name@version``. Built by `compile_model` only."""
+
+    ref: str
+    title: str
+    stages: Mapping[str, Stage]
+    types: Mapping[str, InteractionType]
+    transitions: tuple[Transition, ...]
+    terms: Terms
+    zone: ZoneInfo | None
+    """None: UTC."""
+    is_icp_held: bool
+    is_budget_gated: bool
+    is_authority_gated: bool
+    ignores_unknown_types: bool
+    role_mailboxes: frozenset[str]
+    unwanted_domains: frozenset[str]
+
+    def day(self, time: Microseconds) -> int:
+        """Days since 1970 in the model's time zone."""
+        return time // 86_400_000_000 if self.zone is None else day_of(time, self.zone)
+
+    def instant(self, value: object) -> Microseconds | None:
+        """A date or time of the data; a date without a time means its end in the model's zone."""
+        return instant_of(value, self.zone) if isinstance(value, str) else None

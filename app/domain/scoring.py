@@ -1,0 +1,82 @@
+"""Scores are formulas of (evidence, time): integer thousandths, rounded once."""
+
+from math import exp2
+
+from app.domain.entry import KNOWN, UNWANTED_DOMAIN
+from app.domain.interaction import Microseconds
+from app.domain.qualification import MET, fact, told
+from app.domain.rules import Rules
+from app.domain.state import State
+
+SCORE_MAX = 100
+HOT, WARM, COLD = "hot", "warm", "cold"
+_NAMED = KNOWN["name"] | KNOWN["company"]
+
+
+def engagement(state: State, at: Microseconds) -> int:
+    """0 to 100,000: points × 0.5^(age / half-life), summed, capped."""
+    total = 0.0
+    for half_life, (value, since) in state.points.items():
+        total += value * exp2((since - at) / (half_life * 1e6))
+    return round(min(total, SCORE_MAX) * 1000)
+
+
+def fit_parts(state: State, at: Microseconds, rules: Rules) -> dict[str, int]:
+    """What each known thing adds to the fit, in points."""
+    weights = rules.terms.fit
+    parts = {
+        name: weights[name]
+        for name in ("industry", "need", "budget")
+        if told(state, name, at) == MET
+    }
+    authority = fact(state, "authority", at)
+    if authority is not None and authority.value in ("decision_maker", "influencer"):
+        parts[str(authority.value)] = weights[str(authority.value)]
+    size = fact(state, "company_size", at)
+    if size is not None and isinstance(size.value, int | float):
+        low, high = rules.terms.company_size
+        if low <= size.value <= high:
+            parts["company_size"] = weights["company_size"]
+    if state.known & _NAMED == _NAMED:
+        parts["name_and_company"] = weights["name_and_company"]
+    if state.known & UNWANTED_DOMAIN:
+        parts["unwanted_domain"] = weights["unwanted_domain"]
+    return parts
+
+
+def fit(state: State, at: Microseconds, rules: Rules) -> int:
+    """0 to 100,000."""
+    if not state.facts and not state.known:
+        return 0
+    total = sum(fit_parts(state, at, rules).values())
+    return max(0, min(total, SCORE_MAX)) * 1000
+
+
+def temperature(state: State, at: Microseconds, engaged: int, rules: Rules) -> str:
+    """Orders work, never moves a stage. `engaged` is the engagement in thousandths."""
+    terms = rules.terms
+    if state.last_inbound is None and state.is_outbound:
+        return COLD
+    ahead = state.deadline is not None and state.deadline.due > at
+    if (
+        (state.last_intent is not None and at - state.last_intent <= terms.hot_intent)
+        or engaged >= terms.hot_engagement * 1000
+        or (ahead and state.deadline is not None and state.deadline.due - at <= terms.hot_deadline)
+    ):
+        return WARM if not ahead and _is_old_habit(state, at, rules) else HOT
+    if engaged >= terms.warm_engagement * 1000:
+        return WARM
+    if (
+        state.last_inbound is not None
+        and at - state.last_inbound <= terms.warm_inbound
+        and told(state, "need", at) == MET
+    ):
+        return WARM
+    return COLD
+
+
+def _is_old_habit(state: State, at: Microseconds, rules: Rules) -> bool:
+    """A problem known for years is a habit, not urgent."""
+    since = fact(state, "problem_since", at)
+    began = rules.instant(since.value) if since is not None else None
+    return began is not None and at - began > rules.terms.old_habit

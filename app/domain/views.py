@@ -1,0 +1,80 @@
+"""The contact as others see it at one moment."""
+
+from collections.abc import Callable
+
+from app.domain.changes import Touch, View
+from app.domain.contact import Contact
+from app.domain.guards import GUARDS
+from app.domain.interaction import Microseconds
+from app.domain.qualification import MET, UNKNOWN, level, told
+from app.domain.rules import Rules
+from app.domain.scoring import engagement, fit, temperature
+from app.domain.state import LEAD, NONE, OPPORTUNITY, PROSPECT, RECYCLED, State
+
+ViewOf = Callable[[str, int, bool], View]
+"""(stage, cycle, is_customer) -> the view with that stage."""
+
+
+def view(contact: Contact, rules: Rules, at: Microseconds) -> View:
+    """At a moment not before the last interaction."""
+    state = contact.fold
+    return viewer(state, rules, at)(state.stage, state.cycle, state.is_customer)
+
+
+def viewer(state: State, rules: Rules, at: Microseconds) -> ViewOf:
+    """What does not depend on the stage is computed once for all records of a step."""
+    at = max(at, state.head_time)
+    engaged = engagement(state, at)
+    fits = fit(state, at, rules)
+    organisation = level(state, "organisation", at)
+    opportunity = level(state, "opportunity", at)
+    stakeholder = level(state, "stakeholder", at)
+    is_strong = engaged >= rules.terms.strong_engagement * 1000
+    is_high = told(state, "industry", at) == MET and GUARDS["not_blocked"].holds_at(
+        state, at, rules
+    )
+    has_offer = any(until >= at for until in state.quotes.values())
+    heat = temperature(state, at, engaged, rules)
+    priority = round((fits + engaged) / 2)
+    first, last = _touch(state.first_touch), _touch(state.last_touch)
+
+    def of(stage: str, cycle: int, is_customer: bool) -> View:
+        owner_team = None if stage == NONE else rules.stages[stage].owner
+        return View(
+            stage,
+            cycle,
+            organisation,
+            opportunity,
+            stakeholder,
+            is_strong,
+            is_high,
+            stage == OPPORTUNITY,
+            has_offer,
+            heat,
+            fits,
+            engaged,
+            priority,
+            owner_team,
+            state.owner,
+            is_customer,
+            state.account_id,
+            first,
+            last,
+        )
+
+    return of
+
+
+def is_qualification_needed(state: State, rules: Rules, at: Microseconds) -> bool:
+    """The industry is unknown where it is wanted: T4's gate, or a stage entered without it."""
+    if told(state, "industry", at) != UNKNOWN:
+        return False
+    if rules.is_icp_held:
+        return state.stage in (LEAD, RECYCLED) and GUARDS["intent_active"].holds_at(
+            state, at, rules
+        )
+    return state.stage in (PROSPECT, OPPORTUNITY)
+
+
+def _touch(touch: tuple[str | None, str | None] | None) -> Touch | None:
+    return None if touch is None else Touch(*touch)
