@@ -77,7 +77,7 @@ def make_decoder(
         topic = topics[record.topic]
         event = read_plain(record)
         if event is None:
-            document = read_document(record, limits)
+            document = read_document(record, limits, is_from_lane=topic == Topic.COMMANDS)
             refuse_missing(document)
             _admit(rule_of(document["type"]), record, topic)
             event = to_event(document)

@@ -21,9 +21,9 @@ _BOOLEANS: Final = {"true": True, "false": False}
 _decode_json = msgspec.json.Decoder().decode
 
 
-def read_document(record: SourceRecord, limits: Limits) -> Document:
+def read_document(record: SourceRecord, limits: Limits, *, is_from_lane: bool) -> Document:
     """Poison: too_large, undecodable or not_a_cloudevent, the first in this order."""
-    check_bytes(record, limits)
+    check_bytes(record, limits, is_from_lane=is_from_lane)
     content_type, attributes, traceparent = _read_headers(record.headers)
     is_bare = not record.value and bool(attributes)
     value = None if is_bare else _read_json(record.value, limits)

@@ -54,7 +54,6 @@ def make_plain_reader(limits: Limits) -> Callable[[SourceRecord], Event | None]:
     """Structured mode without anything unusual: Event; all else: None, ask the thorough way."""
     decode = msgspec.json.Decoder(Event).decode
     value_max = min(limits.value_max_bytes, limits.string_max_bytes)
-    key_max = limits.value_max_bytes - _PLAIN_HEADERS_MAX * 2 * _PLAIN_HEADER_MAX_BYTES
     depth_max, id_max = limits.depth_max, limits.id_max_chars
 
     def read_plain(record: SourceRecord) -> Event | None:
@@ -62,7 +61,7 @@ def make_plain_reader(limits: Limits) -> Callable[[SourceRecord], Event | None]:
         if (
             value is None
             or len(value) > value_max
-            or (key is not None and len(key) > key_max)
+            or (key is not None and len(key) > _PLAIN_HEADER_MAX_BYTES)
             or value.count(b"{") + value.count(b"[") > depth_max
             or value.find(b"\\u0000") >= 0
             or (record.headers and not _are_plain(record.headers))

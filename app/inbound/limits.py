@@ -12,18 +12,21 @@ ATTRIBUTES_WITH_LENGTH = ("id", "source", "subject", "channel", "campaignid")
 """Stored or indexed as they are: at most `id_max_chars` characters each."""
 
 
-def check_bytes(record: SourceRecord, limits: Limits) -> None:
-    """Value; key and headers together no more than a value may be; each header as a string."""
+def check_bytes(record: SourceRecord, limits: Limits, *, is_from_lane: bool) -> None:
+    """Value; key and headers, each and together. Forwarding adds headers: twice the room then."""
     if record.value is not None and len(record.value) > limits.value_max_bytes:
         raise _too_large("value", f"{limits.value_max_bytes} bytes")
-    total = len(record.key or b"")
+    longest, total = limits.string_max_bytes, len(record.key or b"")
+    if total > longest:
+        raise _too_large("key", f"{longest} bytes")
     for name, value in record.headers:
         size = len(value) if value is not None else 0
-        if size > limits.string_max_bytes:
-            raise _too_large("a header", f"{limits.string_max_bytes} bytes")
+        if size > longest:
+            raise _too_large("a header", f"{longest} bytes")
         total += size + len(name)
-    if total > limits.value_max_bytes:
-        raise _too_large("key and headers", f"{limits.value_max_bytes} bytes")
+    room = limits.value_max_bytes * (2 if is_from_lane else 1)
+    if total > room:
+        raise _too_large("key and headers", f"{room} bytes")
 
 
 def check_document(value: bytes, document: Any, limits: Limits) -> None:

@@ -99,6 +99,11 @@ def test_a_strangers_forwarding_header_does_not_open_the_commands() -> None:
     assert decoded.reason == "not_allowed_here"
 
 
+def test_headers_at_their_limit_are_still_accepted_after_forwarding() -> None:
+    record = off_home(b"k" * 8192)._replace(headers=[("note", b"x" * 8187)] * 7)
+    assert isinstance(decoder(N)(as_read(forwarded(record))), Interaction)
+
+
 def test_a_command_off_home_is_forwarded_and_then_allowed() -> None:
     whole = event(type="stage.override", data={"to_stage": "x", "reason": "x", "actor": "x"})
     record = structured(whole, partition=ELSEWHERE, topic=COMMANDS)

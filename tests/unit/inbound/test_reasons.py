@@ -74,6 +74,7 @@ REFUSED: list[tuple[str, SourceRecord, Reason, str]] = [
         Reason.TOO_LARGE,
         "key and headers",
     ),
+    ("key of 8 KiB and 1 byte", raw(b"{}", key=b"k" * 8193), Reason.TOO_LARGE, "key: larger"),
     ("no value", raw(None), Reason.UNDECODABLE, "value: there is none"),
     ("empty value", raw(b""), Reason.UNDECODABLE, "value: is not JSON"),
     ("no JSON", raw(b"\x00\x01avro"), Reason.UNDECODABLE, "value: is not JSON"),
