@@ -1,0 +1,116 @@
+"""What the command and the HTTP interface read. Off the hot path, through SQLAlchemy.
+
+Every function raises Unavailable when PostgreSQL is away.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, Row, Table, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.storage.engine import reaching
+from app.storage.rows import (
+    LaneRow,
+    PartitionRow,
+    StoredChange,
+    StoredContact,
+    StoredDeadLetter,
+)
+from app.storage.stored import as_change, as_dead_letter, as_lane, as_partition
+from app.storage.tables import contact as contact_table
+from app.storage.tables import counter, dead_letter, lane_partition, stage_change
+from app.storage.tables import lane as lane_table
+
+
+async def lane(engine: AsyncEngine, name: str) -> LaneRow | None:
+    """How many partitions the lane counts homes by, and of which topics."""
+    rows = await _rows(engine, select(lane_table).where(lane_table.c.lane == name))
+    return as_lane(rows[0]) if rows else None
+
+
+async def partitions(engine: AsyncEngine, lane: str) -> list[PartitionRow]:
+    table = lane_partition
+    rows = await _rows(
+        engine, select(table).where(table.c.lane == lane).order_by(table.c.partition)
+    )
+    return [as_partition(row) for row in rows]
+
+
+async def contact(
+    engine: AsyncEngine, partition: int, tenant: str, contact_id: str
+) -> StoredContact | None:
+    columns = [contact_table.c[name] for name in StoredContact.__struct_fields__]
+    key = _of(contact_table, partition, tenant, contact_id)
+    rows = await _rows(engine, select(*columns).where(*key))
+    return StoredContact(**rows[0]._mapping) if rows else None
+
+
+async def history(
+    engine: AsyncEngine, partition: int, tenant: str, contact_id: str
+) -> list[StoredChange]:
+    """All records of a contact, also those taken back, by seq."""
+    key = _of(stage_change, partition, tenant, contact_id)
+    rows = await _rows(engine, select(stage_change).where(*key).order_by(stage_change.c.seq))
+    return [as_change(row) for row in rows]
+
+
+async def recent_opportunities(engine: AsyncEngine, limit: int) -> list[StoredChange]:
+    """Of the contacts that are opportunities now, how they became one; latest decision first.
+
+    Reads all of them: for a demo, not for a page.
+    """
+    change, now = stage_change, contact_table
+    key = [change.c.partition, change.c.tenant, change.c.contact_id]
+    entered = (
+        select(change)
+        .join(now, and_(*(column == now.c[column.name] for column in key)))
+        .where(now.c.stage == "opportunity", change.c.to_stage == "opportunity")
+        .where(change.c.kind == "changed", change.c.revoked_at.is_(None))
+        .distinct(*key)
+        .order_by(*key, change.c.seq.desc())
+        .subquery()
+    )
+    query = select(entered).order_by(entered.c.decided_at.desc()).limit(limit)
+    return [as_change(row) for row in await _rows(engine, query)]
+
+
+async def stage_counts(engine: AsyncEngine, tenant: str | None = None) -> dict[str, int]:
+    """Contacts by stage, of one tenant or of all; stages without contacts are left out."""
+    total = func.sum(counter.c.n)
+    query = select(counter.c.stage, total).group_by(counter.c.stage).having(total != 0)
+    if tenant is not None:
+        query = query.where(counter.c.tenant == tenant)
+    return {row[0]: int(row[1]) for row in await _rows(engine, query)}
+
+
+async def dead_letters(
+    engine: AsyncEngine, *, limit: int, reason: str | None = None, before: int | None = None
+) -> list[StoredDeadLetter]:
+    """Newest first; `before` is the id of the last one already seen."""
+    query = select(dead_letter).order_by(dead_letter.c.id.desc()).limit(limit)
+    if reason is not None:
+        query = query.where(dead_letter.c.reason == reason)
+    if before is not None:
+        query = query.where(dead_letter.c.id < before)
+    return [as_dead_letter(row) for row in await _rows(engine, query)]
+
+
+async def database_bytes(engine: AsyncEngine) -> int:
+    rows = await _rows(engine, select(func.pg_database_size(func.current_database())))
+    return int(rows[0][0])
+
+
+async def _rows(engine: AsyncEngine, query: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
+    with reaching("reading"):
+        async with engine.connect() as connection:
+            found = await connection.execute(query)
+    return list(found.all())
+
+
+def _of(table: Table, partition: int, tenant: str, contact_id: str) -> list[ColumnElement[bool]]:
+    return [
+        table.c.partition == partition,
+        table.c.tenant == tenant,
+        table.c.contact_id == contact_id,
+    ]
