@@ -17,6 +17,7 @@ from app.domain.model import Rules
 from app.errors import Poison, RuleError
 from app.handling.batch import DecidedBatch, Fetched, PartitionBatch, SourceKey
 from app.handling.cache import ContactCache, Entry, Key
+from app.handling.dead_letters import as_dead_letter, exception_name
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
 from app.handling.records import Forwarded, OutputRecord, SourceRecord
@@ -231,20 +232,21 @@ class Decider:
         owned.consecutive_dead_letters += 1
         self._metrics.dead_letters.labels(poison.reason).inc()
         outputs.append(self._encoder.dead_letter(record, poison, batch.decided_at))
+        origin, original = as_dead_letter(record, self._topics[record.topic])
         batch.dead_letters.append(
             DeadLetterRow(
                 partition=owned.partition,
-                topic=self._topics[record.topic],
-                source_partition=record.partition,
-                source_offset=record.offset,
+                topic=origin.topic,
+                source_partition=origin.partition,
+                source_offset=origin.offset,
                 reason=poison.reason,
                 message=str(poison),
-                exception=type(poison).__name__,
+                exception=exception_name(poison),
                 failed_at=batch.decided_at,
-                key=record.key,
-                value=record.value,
-                headers=list(record.headers),
-                timestamp_ms=record.timestamp_ms,
+                key=original.key,
+                value=original.value,
+                headers=list(original.headers),
+                timestamp_ms=origin.timestamp_ms,
             )
         )
 

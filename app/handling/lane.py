@@ -60,6 +60,7 @@ class Lane:
                     await self._back_off(stop)
         finally:
             await parts.source.stop()
+            await parts.coordinator.close()
 
     def health(self) -> Health:
         """Ready: every assigned partition is worked on and nothing is halted."""

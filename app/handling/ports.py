@@ -55,10 +55,6 @@ class Source(Protocol):
         """Records of accepted partitions, each partition's in order; empty after the time-out."""
         ...
 
-    async def bounds(self, partition: int) -> tuple[Offsets, Offsets]:
-        """(earliest, end) offset of each topic."""
-        ...
-
 
 class Outlet(Protocol):
     """The one transactional producer of an incarnation. Any exception: the outcome is unknown."""
@@ -87,6 +83,12 @@ class Coordinator(Protocol):
         """K from the group's committed offsets and metadata; None: there are none."""
         ...
 
+    async def bounds(self, partition: int) -> tuple[Offsets, Offsets]:
+        """(earliest, end) offset of each topic."""
+        ...
+
     async def scan(self, lane: str, partition: int) -> int:
         """The highest batch_seq of the partition found on the outputs (read_committed); 0: none."""
         ...
+
+    async def close(self) -> None: ...

@@ -103,7 +103,7 @@ class Takeover:
         row = await ownership.read_partition(connection, self._lane, partition)
         if row is not None:
             return row
-        earliest, _ = await self._source.bounds(partition)
+        earliest, _ = await self._coordinator.bounds(partition)
         hit(Failpoint.TAKEOVER_BEFORE_ROW)
         await ownership.create_partition(
             connection, self._lane, partition, next_offsets=earliest, as_of=0
@@ -163,7 +163,7 @@ class Takeover:
 
     async def _check_bounds(self, row: PartitionRow) -> None:
         """A source topic that lost records or was recreated: stop, never skip."""
-        earliest, end = await self._source.bounds(row.partition)
+        earliest, end = await self._coordinator.bounds(row.partition)
         for topic, first, last, offset in zip(
             self._source.topics, earliest, end, row.next_offsets, strict=True
         ):

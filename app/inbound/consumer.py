@@ -111,15 +111,6 @@ class LaneConsumer:
                 taken = self._take(max_records)
         return taken
 
-    async def bounds(self, partition: int) -> tuple[Offsets, Offsets]:
-        tps = self._tps(partition)
-        try:
-            first = await self._running.beginning_offsets(tps)
-            end = await self._running.end_offsets(tps)
-        except KafkaError as failed:
-            raise Unavailable(f"offsets of partition {partition}: {failed!r}") from failed
-        return tuple(first[tp] for tp in tps), tuple(end[tp] for tp in tps)
-
     def _take(self, max_records: int) -> dict[int, list[SourceRecord]]:
         fetcher = self._running._fetcher
         taken: dict[int, list[SourceRecord]] = {}

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from app.errors import Halted, Unavailable
 from app.failpoints import Failpoint, hit
 from app.handling.ports import Position
 from app.settings import Kafka
+from app.storage.rows import Offsets
 
 BATCH_HEADER: Final = "funnel-batch"
 RETRY_SECONDS: Final = 0.1
@@ -27,6 +28,7 @@ class BrokerCoordinator:
         self._settings = settings
         self._inputs = tuple(inputs)
         self._outputs = tuple(outputs)
+        self._reader: AIOKafkaConsumer | None = None
 
     async def fence(self, owner: str) -> None:
         kafka = self._settings
@@ -48,29 +50,50 @@ class BrokerCoordinator:
                 async with asyncio.timeout(kafka.request_timeout_seconds):
                     await predecessor.stop()
 
+    async def bounds(self, partition: int) -> tuple[Offsets, Offsets]:
+        tps = [TopicPartition(topic, partition) for topic in self._inputs]
+        async with self._asking(f"offsets of partition {partition}") as reader:
+            hit(Failpoint.TAKEOVER_BEFORE_OFFSETS)
+            first, end = await asyncio.gather(
+                reader.beginning_offsets(tps), reader.end_offsets(tps)
+            )
+        return tuple(first[tp] for tp in tps), tuple(end[tp] for tp in tps)
+
     async def committed(self, partition: int) -> Position | None:
         """aiokafka ignores the answer's top-level error, so a coordinator that is still loading
         looks like "no offset": ask and check here, retry until it answers."""
-        kafka = self._settings
-        client = AIOKafkaClient(
-            bootstrap_servers=kafka.bootstrap_servers,
-            request_timeout_ms=int(kafka.request_timeout_seconds * 1000),
-        )
+        async with self._asking(f"committed offsets of {partition}") as reader:
+            while True:
+                try:
+                    hit(Failpoint.TAKEOVER_BEFORE_OFFSETS)
+                    return await self._ask(reader._client, partition)
+                except KafkaError as failed:
+                    if not failed.retriable:
+                        raise
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def close(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            await reader.stop()
+
+    @contextlib.asynccontextmanager
+    async def _asking(self, what: str) -> AsyncIterator[AIOKafkaConsumer]:
+        """A client of its own: on the lane's connection a question waits behind a long fetch."""
         try:
-            async with asyncio.timeout(kafka.transaction_timeout_seconds):
-                hit(Failpoint.TAKEOVER_BEFORE_OFFSETS)
-                await client.bootstrap()
-                while True:
-                    try:
-                        return await self._ask(client, partition)
-                    except KafkaError as failed:
-                        if not failed.retriable:
-                            raise
-                    await asyncio.sleep(RETRY_SECONDS)
+            async with asyncio.timeout(self._settings.transaction_timeout_seconds):
+                if self._reader is None:
+                    self._reader = AIOKafkaConsumer(
+                        bootstrap_servers=self._settings.bootstrap_servers,
+                        request_timeout_ms=int(self._settings.request_timeout_seconds * 1000),
+                    )
+                    hit(Failpoint.TAKEOVER_BEFORE_OFFSETS)
+                    await self._reader.start()
+                yield self._reader
         except (KafkaError, OSError, TimeoutError) as failed:
-            raise Unavailable(f"committed offsets of {partition}: {failed!r}") from failed
-        finally:
-            await client.close()
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                await self.close()
+            raise Unavailable(f"{what}: {failed!r}") from failed
 
     async def _ask(self, client: AIOKafkaClient, partition: int) -> Position | None:
         group = self._settings.group_id

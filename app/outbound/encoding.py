@@ -65,7 +65,7 @@ class CloudEventEncoder:
             headers = _headers(type_, id_, tenant, contact_id, moment, change.seq)
             headers.append((_CAUSATION, change.cause.event_id.encode()))
             if change.traceparent is not None:
-                headers.append((Header.TRACEPARENT, change.traceparent.encode()))
+                headers.append((Header.TRACEPARENT.value, change.traceparent.encode()))
             records.append(OutputRecord(topic, partition, key, body, headers))
         return records
 
@@ -95,14 +95,14 @@ class CloudEventEncoder:
     ) -> OutputRecord:
         origin, original = as_dead_letter(record, self._inputs[record.topic])
         errors = (
-            (DeadLetterHeader.TOPIC, origin.topic.encode()),
-            (DeadLetterHeader.PARTITION, b"%d" % origin.partition),
-            (DeadLetterHeader.OFFSET, b"%d" % origin.offset),
-            (DeadLetterHeader.GROUP, self._group),
-            (DeadLetterHeader.MESSAGE, str(poison).encode(errors="replace")),
-            (DeadLetterHeader.REASON, poison.reason.encode()),
-            (DeadLetterHeader.EXCEPTION, exception_name(poison).encode()),
-            (DeadLetterHeader.TIME, format_rfc3339(failed_at).encode()),
+            (DeadLetterHeader.TOPIC.value, origin.topic.encode()),
+            (DeadLetterHeader.PARTITION.value, b"%d" % origin.partition),
+            (DeadLetterHeader.OFFSET.value, b"%d" % origin.offset),
+            (DeadLetterHeader.GROUP.value, self._group),
+            (DeadLetterHeader.MESSAGE.value, str(poison).encode(errors="replace")),
+            (DeadLetterHeader.REASON.value, poison.reason.encode()),
+            (DeadLetterHeader.EXCEPTION.value, exception_name(poison).encode()),
+            (DeadLetterHeader.TIME.value, format_rfc3339(failed_at).encode()),
         )
         return OutputRecord(
             Topic.DEAD_LETTERS,

@@ -7,7 +7,7 @@ outcome unknown: the caller drops the incarnation. It never aborts (the successo
 import asyncio
 import contextlib
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -23,6 +23,12 @@ BATCH_MAX_BYTES: Final = 900_000
 """Of one produced Kafka batch: below the topics' max.message.bytes."""
 
 STOP_TIMEOUT_SECONDS: Final = 1.0
+
+
+class ProducedBatch(NamedTuple):
+    topic: str
+    partition: int
+    builder: Any
 
 
 class TransactionalOutlet:
@@ -66,12 +72,13 @@ class TransactionalOutlet:
         if producer is None:
             raise Unclean("the outlet is closed")
         bound_seconds = self._settings.transaction_timeout_seconds
+        batches = _build(producer, records)
         try:
             async with asyncio.timeout(bound_seconds):
                 hit(Failpoint.PUBLISH_BEFORE_BEGIN)
                 await producer.begin_transaction()
                 hit(Failpoint.PUBLISH_BEFORE_SEND)
-                deliveries = await self._send(producer, records)
+                deliveries = await self._send(producer, batches)
                 hit(Failpoint.PUBLISH_BEFORE_OFFSETS)
                 await producer.send_offsets_to_transaction(
                     self._offsets(positions), self._settings.group_id
@@ -111,25 +118,11 @@ class TransactionalOutlet:
                 await producer.client.close()
 
     async def _send(
-        self, producer: AIOKafkaProducer, records: Sequence[OutputRecord]
+        self, producer: AIOKafkaProducer, batches: Sequence[ProducedBatch]
     ) -> list[asyncio.Future[Any]]:
-        """Build per-partition batches (3.5 µs a record; `send`: 13.6) and hand all of them over."""
-        builders: dict[tuple[str, int], Any] = {}
-        full: list[tuple[tuple[str, int], Any]] = []
-        for record in records:
-            target = (record.topic, record.partition)
-            builder = builders.get(target)
-            if builder is None:
-                builder = builders[target] = producer.create_batch()
-            if not _append(builder, record):
-                full.append((target, builder))
-                builder = builders[target] = producer.create_batch()
-                if not _append(builder, record):
-                    raise Unclean(f"a record for {record.topic} is larger than a Kafka batch")
-        full += builders.items()
         deliveries = [
-            await producer.send_batch(builder, topic, partition=partition)
-            for (topic, partition), builder in full
+            await producer.send_batch(batch.builder, batch.topic, partition=batch.partition)
+            for batch in batches
         ]
         waiting = producer._message_accumulator._batches.values()
         drained = [batch._drain_waiter for batches in waiting for batch in batches]
@@ -158,6 +151,24 @@ class TransactionalOutlet:
                 raise
 
         client.send = observed
+
+
+def _build(producer: AIOKafkaProducer, records: Sequence[OutputRecord]) -> list[ProducedBatch]:
+    """Records of one partition together, in their order: 3.5 µs a record against 13.6 for `send`.
+
+    Outside the transaction: what fails here is a bug, and its outcome is known.
+    """
+    open_: dict[tuple[str, int], ProducedBatch] = {}
+    batches: list[ProducedBatch] = []
+    for record in records:
+        target = (record.topic, record.partition)
+        batch = open_.get(target)
+        if batch is None or not _append(batch.builder, record):
+            batch = open_[target] = ProducedBatch(*target, producer.create_batch())
+            batches.append(batch)
+            if not _append(batch.builder, record):
+                raise AssertionError(f"a record for {record.topic} exceeds a Kafka batch")
+    return batches
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

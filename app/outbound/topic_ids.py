@@ -140,5 +140,7 @@ class _MetadataRequest(Request[_MetadataRequestV12]):  # type: ignore[misc]  # a
     def __init__(self, topics: Sequence[str]) -> None:
         self._topics = topics
 
-    def build(self, request_struct_class: Any) -> _MetadataRequestV12:
-        return request_struct_class([(_NO_ID, topic, {}) for topic in self._topics], False, False, {})
+    def build(self, request_struct_class: Any) -> Any:
+        return request_struct_class(
+            [(_NO_ID, topic, {}) for topic in self._topics], False, False, {}
+        )

@@ -21,7 +21,7 @@ GUARDED = {
         "_publish",
     },
     "app/handling/holdings.py": {"release_partition"},
-    "app/outbound/coordinator.py": {"start", "bootstrap"},
+    "app/outbound/coordinator.py": {"start", "_ask"},
     "app/outbound/publisher.py": {
         "start",
         "begin_transaction",
