@@ -62,7 +62,7 @@ class Edge:
 
 
 @pytest.fixture
-async def edge(stack: EmbeddedStack, unique: str) -> Edge:
+async def edge(stack: EmbeddedStack, unique: str) -> AsyncIterator[Edge]:
     made = Edge(stack, unique)
     admin = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap_servers)
     await admin.start()
@@ -70,7 +70,8 @@ async def edge(stack: EmbeddedStack, unique: str) -> Edge:
         [NewTopic(name, PARTITIONS, 1) for name in (*made.inputs, made.output)]
     )
     await admin.close()
-    return made
+    yield made
+    await made.coordinator.close()
 
 
 @pytest.fixture
@@ -139,6 +140,13 @@ async def test_a_fence_aborts_what_its_predecessor_left_open(edge: Edge, unique:
     zombie._closed = True  # fenced: stop() would wait for a flush that can't come
     await zombie._sender.close()
     await zombie.client.close()
+
+
+async def test_bounds_are_the_first_and_the_next_offset(edge: Edge) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=edge.kafka.bootstrap_servers) as producer:
+        for _ in range(3):
+            await producer.send_and_wait(edge.inputs[1], b"x", partition=2)
+    assert await edge.coordinator.bounds(2) == ((0, 0), (0, 3))
 
 
 async def test_foreign_offsets_halt_with_the_way_on(edge: Edge) -> None:
