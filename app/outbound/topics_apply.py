@@ -1,7 +1,7 @@
 """Making the broker's topics what schemas/topics says: creates, mends, never deletes or shrinks."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
@@ -33,21 +33,24 @@ async def apply(
     `is_growing`: give topics the partitions they lack. Contacts stay where they are, for the
     lane's N is recorded (`funnel lane resize` changes it), but no topic can ever shrink again.
     """
-    differences = compare(definitions, await read_topics(admin, [one.name for one in definitions]))
-    missing = {difference.topic for difference in differences if difference.setting == "exists"}
-    if missing:
-        await _create(admin, [one for one in definitions if one.name in missing])
+    names = [one.name for one in definitions]
+    found = await read_topics(admin, names)
+    created = await _create(admin, [one for one in definitions if one.name not in found])
+    await _visible(admin, dict.fromkeys(names, 1))
+    differences = compare(definitions, await read_topics(admin, names))
     few = [difference for difference in differences if difference.setting == "partitions"]
+    drifted = [difference for difference in differences if difference.setting != "partitions"]
     if is_growing and few:
-        await _grow(admin, few)
-    drifted = [d for d in differences if d.setting not in ("exists", "partitions")]
+        await _grow(admin, {difference.topic: int(difference.expected) for difference in few})
     if drifted:
         await _mend(admin, definitions, {difference.topic for difference in drifted})
-    await _visible(admin, [one.name for one in definitions])
-    return Report(sorted(missing), drifted, few if is_growing else [], [] if is_growing else few)
+    return Report(created, drifted, few if is_growing else [], [] if is_growing else few)
 
 
-async def _create(admin: AIOKafkaAdminClient, definitions: Sequence[Definition]) -> None:
+async def _create(admin: AIOKafkaAdminClient, definitions: Sequence[Definition]) -> list[str]:
+    """Those it created: another may have been faster."""
+    if not definitions:
+        return []
     brokers = len((await admin.describe_cluster())["brokers"])
     replicas = min(brokers, REPLICATION_FACTOR_MAX)
     # One replica may be away and writes go on; what was acknowledged is on two.
@@ -60,15 +63,18 @@ async def _create(admin: AIOKafkaAdminClient, definitions: Sequence[Definition])
             for one in definitions
         ]
     )
+    created = []
     for topic, code, *message in answer.topic_errors:
-        if code not in (0, TopicAlreadyExistsError.errno):
+        if code == 0:
+            created.append(topic)
+        elif code != TopicAlreadyExistsError.errno:
             raise TopicsError(f"{topic}: can't be created: {_why(code, message)}")
+    return sorted(created)
 
 
-async def _grow(admin: AIOKafkaAdminClient, few: Sequence[Difference]) -> None:
-    await admin.create_partitions(
-        {difference.topic: NewPartitions(int(difference.expected)) for difference in few}
-    )
+async def _grow(admin: AIOKafkaAdminClient, partitions: Mapping[str, int]) -> None:
+    await admin.create_partitions({name: NewPartitions(n) for name, n in partitions.items()})
+    await _visible(admin, partitions)
 
 
 async def _mend(
@@ -89,11 +95,11 @@ async def _mend(
                 raise TopicsError(f"{name}: can't be configured: {_why(code, [message])}")
 
 
-async def _visible(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
-    """A broker knows a new topic, and who leads it, some moments after its controller does."""
+async def _visible(admin: AIOKafkaAdminClient, partitions: Mapping[str, int]) -> None:
+    """A broker knows what is new, and who leads it, some moments after its controller does."""
     try:
         async with asyncio.timeout(VISIBLE_TIMEOUT_SECONDS):
-            while not await _are_led(admin, names):  # noqa: ASYNC110 - there is nothing to wait on
+            while not await _are_led(admin, partitions):  # noqa: ASYNC110 - nothing to wait on
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise Unavailable(
@@ -101,15 +107,13 @@ async def _visible(admin: AIOKafkaAdminClient, names: Sequence[str]) -> None:
         ) from None
 
 
-async def _are_led(admin: AIOKafkaAdminClient, names: Sequence[str]) -> bool:
-    if not set(names) <= set(await admin.list_topics()):
+async def _are_led(admin: AIOKafkaAdminClient, partitions: Mapping[str, int]) -> bool:
+    if not set(partitions) <= set(await admin.list_topics()):
         return False
-    described = await admin.describe_topics(list(names))
     return all(
-        topic["error_code"] == 0
-        and topic["partitions"]
-        and all(partition["error_code"] == 0 for partition in topic["partitions"])
-        for topic in described
+        len(topic["partitions"]) >= partitions[topic["topic"]]
+        and not any(partition["error_code"] for partition in topic["partitions"])
+        for topic in await admin.describe_topics(list(partitions))
     )
 
 
