@@ -1,0 +1,80 @@
+"""What the encoder writes is what schemas/outputs says."""
+
+import json
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from app.domain.changes import Change
+from app.domain.reasons import Reason
+from app.errors import Poison, RuleError
+from app.handling.records import OutputRecord
+from app.inbound.validation import INTERACTION_SCHEMAS
+from app.outbound.headers import DeadLetterHeader, EventType, Header
+from tests.unit.inbound.events import event, structured
+from tests.unit.outbound.decisions import DECIDED_AT, VIEW, change, encoder
+
+OUTPUTS = INTERACTION_SCHEMAS.parent / "outputs"
+REVOKED = "fedcba9876543210fedcba9876543210"
+
+
+def schema(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((OUTPUTS / f"{name}.json").read_bytes())
+    return loaded
+
+
+def valid(name: str, instance: Any) -> None:
+    jsonschema_rs.Draft202012Validator(schema(name), validate_formats=True).validate(instance)
+
+
+def headers_of(record: OutputRecord) -> dict[str, str]:
+    assert len({name for name, _ in record.headers}) == len(record.headers)
+    return {name: (value or b"").decode() for name, value in record.headers}
+
+
+CHANGES = {
+    EventType.STAGE_CHANGED: change(traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01"),
+    EventType.STAGE_REVOKED: change(kind="revoked", revokes=REVOKED),
+    EventType.HISTORY_CORRECTED: change(kind="corrected", opportunity=None, late=True),
+    EventType.BECAME_OPPORTUNITY: change(opportunity="became"),
+    EventType.OPPORTUNITY_REVOKED: change(kind="revoked", revokes=REVOKED, opportunity="revoked"),
+    EventType.OPPORTUNITY_CLOSED: change(opportunity="closed", outcome="won"),
+}
+
+
+@pytest.mark.parametrize(("type_", "decided"), CHANGES.items(), ids=list(CHANGES))
+def test_records_about_transitions_keep_their_schema(type_: EventType, decided: Change) -> None:
+    records = encoder().change("default", "crm-10231", 3, DECIDED_AT, decided)
+    (record,) = [one for one in records if dict(one.headers)[Header.TYPE] == type_.encode()]
+    valid(type_, json.loads(record.value or b""))
+    valid("headers", headers_of(record))
+
+
+def test_snapshots_keep_their_schema() -> None:
+    record = encoder().snapshot("default", "crm-10231", 3, DECIDED_AT, 3, 7, VIEW)
+    valid(EventType.SNAPSHOT, json.loads(record.value or b""))
+    valid("headers", headers_of(record))
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_headers_of_dead_letters_keep_their_schema(reason: Reason) -> None:
+    poison = RuleError("a rule failed") if reason == "rule_error" else Poison(reason, "wrong")
+    record = encoder().dead_letter(structured(event()), poison, DECIDED_AT)
+    valid("dead-letter-headers", headers_of(record))
+
+
+def test_reasons_and_headers_are_those_of_the_schema() -> None:
+    properties = schema("dead-letter-headers")["properties"]
+    assert properties["__dlq.errors.reason"]["enum"] == list(Reason)
+    assert {name for name in properties if ".errors." in name} == set(DeadLetterHeader)
+
+
+def test_every_event_type_has_a_schema() -> None:
+    assert {path.stem for path in OUTPUTS.glob("funnel.*.json")} == set(EventType)
+    assert schema("headers")["properties"]["ce_type"]["enum"] == sorted(EventType)
+
+
+@pytest.mark.parametrize("path", sorted(OUTPUTS.glob("*.json")), ids=lambda path: path.stem)
+def test_output_schema_is_valid(path: Any) -> None:
+    jsonschema_rs.meta.validate(json.loads(path.read_bytes()))
