@@ -71,4 +71,4 @@ def decode_book(encoded: bytes) -> Book:
             f"a contact's state has format {encoded[0]}, this release reads {FORMAT}:"
             " run the release that wrote it, or a newer one"
         )
-    return _decode(memoryview(encoded)[1:])
+    return _decode(encoded[1:])

@@ -38,20 +38,18 @@ def compile_rules(definition: Mapping[str, Any], locate: Locate | None) -> Rules
     model.mapping(SECTIONS)
     stages = _stages(model.child("stages"))
     types = types_of(model.child("interactions"))
-    transitions, table = transitions_of(model, stages, types)
-    attach_moves(types, transitions, table)
     knobs = _knobs(model.child_or("knobs", {}))
+    terms = _terms(model, knobs)
+    transitions, table = transitions_of(model, stages, types, terms)
+    attach_moves(types, transitions, table)
     return Rules(
         ref=f"{model.child('name').text()}@{model.child('version').number()}",
         title=model.child_or("title", "").text(),
         stages=stages,
         types=types,
         transitions=transitions,
-        terms=_terms(model),
+        terms=terms,
         zone=_zone(model.child_or("time_zone", "UTC")),
-        is_icp_held=knobs["icp_unknown"] == "hold",
-        is_budget_gated=knobs["budget_gate"] == "wait",
-        is_authority_gated=knobs["authority_gate"] == "wait",
         ignores_unknown_types=knobs["unknown_type"] == "ignore",
         role_mailboxes=_names(model.child_or("role_mailboxes", [])),
         unwanted_domains=_names(model.child_or("unwanted_domains", [])),
@@ -88,7 +86,7 @@ def _knobs(node: Node) -> dict[str, str]:
     }
 
 
-def _terms(model: Node) -> Terms:
+def _terms(model: Node, knobs: Mapping[str, str]) -> Terms:
     terms, fit, size = model.child("terms"), model.child("fit"), model.child("company_size")
     terms.mapping((*_SPANS, *_BANDS))
     fit.mapping(FIT)
@@ -108,6 +106,8 @@ def _terms(model: Node) -> Terms:
         strong_engagement=bands["strong_engagement"],
         fit={name: int(fit.child(name).number()) for name in FIT},
         company_size=(size.child("min").number(), size.child("max").number()),
+        is_icp_held=knobs["icp_unknown"] == "hold",
+        gated=tuple(name for name in ("budget", "authority") if knobs[f"{name}_gate"] == "wait"),
     )
 
 

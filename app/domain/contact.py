@@ -4,7 +4,7 @@ Between batches only `state` and `log` bytes are kept, exactly as stored, so a c
 small and going back is dropping the decoded form.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from app.domain.book import Book, decode_book, encode_book
@@ -144,12 +144,11 @@ class Contact:
 
     def has_seen(self, source: str, event_id: str) -> bool:
         """A step of this identity is in the log."""
-        log = self._log
-        names = self.book.names
-        needle = needle_of(source, event_id, names)
-        if needle in log and self._holds(self.items(), source, event_id):
+        book = self.book
+        needle = needle_of(source, event_id, book.names)
+        if needle in self._log and self._holds(self.items(), source, event_id):
             return True
-        if not self.book.chunks or self._loaded is None:
+        if not book.chunks or self._loaded is None:
             return False
         return any(
             needle in chunk and self._holds(decode_chunk(chunk), source, event_id)
@@ -185,7 +184,7 @@ class Contact:
 
     # Writing the log
 
-    def append(self, entry: Entry, made: Iterable[Made]) -> None:
+    def append(self, entry: Entry, made: Sequence[Made]) -> None:
         """Log a step that has been folded; in folding order only."""
         book = self.book
         self._log = pack(entry, made, book.names) + self._log
@@ -302,10 +301,12 @@ class Contact:
             kept,
             b"",
         )
-        sealed = [
-            SealedChunk(self.tenant, self.contact_id, number, body)
-            for number, body in sorted((self._sealed or {}).items())
-        ]
+        sealed = []
+        if self._sealed:
+            sealed = [
+                SealedChunk(self.tenant, self.contact_id, number, body)
+                for number, body in sorted(self._sealed.items())
+            ]
         self.version += 1
         self._row_stage, self._row_seq = self.stage, self.seq
         self._row_state, self._row_log = state, log

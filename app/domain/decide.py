@@ -12,7 +12,7 @@ from app.domain.fold import Made, step
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.publishing import Publisher, base_of, standing
 from app.domain.rules import Rules
-from app.domain.scoring import engagement, temperature
+from app.domain.scoring import temperature
 from app.domain.views import is_qualification_needed, view, viewer
 from app.errors import RuleError
 
@@ -29,6 +29,9 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
 _DUPLICATE = Decision(Verdict.DUPLICATE, [], False)
 _IGNORED = Decision(Verdict.IGNORED, [], False)
+_APPLIED = Decision(Verdict.APPLIED, [], False)
+_LATE = Decision(Verdict.LATE, [], False)
+"""Shared: a decision and its changes are only read."""
 
 
 def decide(
@@ -57,12 +60,14 @@ def decide(
         verdict, changes = Verdict.LATE, _rewrite(contact, entry, rules, interaction.traceparent)
     else:
         verdict, changes = Verdict.APPLIED, _go_on(contact, entry, rules, interaction.traceparent)
-    state, book = contact.book.state, contact.book
+    book = contact.book
+    state = book.state
     contact.stage = state.stage
-    heat = temperature(state, state.head_time, engagement(state, state.head_time), rules)
-    is_due = bool(changes) or kind.is_telling or heat != book.temperature
+    heat = temperature(state, state.head_time, rules)
+    if heat == book.temperature and not changes and not kind.is_telling:
+        return _APPLIED if verdict is Verdict.APPLIED else _LATE
     book.temperature = heat
-    return Decision(verdict, changes, is_due)
+    return Decision(verdict, changes, True)
 
 
 def _go_on(contact: Contact, entry: Entry, rules: Rules, traceparent: str | None) -> list[Change]:

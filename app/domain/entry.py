@@ -12,8 +12,8 @@ import msgspec
 
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.rules import InteractionType, Rules
+from app.domain.state import Scalar
 
-Scalar = str | int | float | bool | None
 Fields = dict[str, Scalar]
 
 AUTOMATED: Final = 1
@@ -66,12 +66,8 @@ def entry_of(
             for text in _texts(value):
                 if "@" in text:
                     flags |= _judge(text, rules)
-    fields = None
-    for name in kind.reads:
-        if name in data:
-            if fields is None:
-                fields = {}
-            fields[name] = _kept(name, data[name])
+    reads = kind.reads
+    fields = {name: _kept(name, data[name]) for name in reads if name in data} if reads else None
     channel, campaign_id = interaction.channel, interaction.campaign_id
     if kind.is_outbound:
         channel = channel or _text(data.get("channel"))
@@ -121,7 +117,7 @@ def _kept(name: str, value: Any) -> Scalar:
         return value if type(value) is str and _REASON(value) else "other"
     if type(value) is str:
         return value if len(value) <= TEXT_MAX_CHARS else _text(value)
-    return value if type(value) in (int, float, bool) else None
+    return value if isinstance(value, int | float) else None
 
 
 def _text(value: Any) -> str | None:

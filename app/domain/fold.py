@@ -10,7 +10,6 @@ import msgspec
 from app.domain.changes import GuardResult
 from app.domain.entry import Entry
 from app.domain.evidence import outcome_of, take_evidence
-from app.domain.explanation import guard_result
 from app.domain.interaction import Microseconds
 from app.domain.qualification import MISMATCHES, NOT_MET, told
 from app.domain.rules import Outcome, Rules, Transition
@@ -89,11 +88,11 @@ def _advance(state: State, entry: Entry, outcome: Outcome, rules: Rules) -> list
 
 def _move(state: State, entry: Entry, transition: Transition, rules: Rules) -> list[Made]:
     """One transition, with every stage it passes recorded."""
-    results, evidence = [], {entry.id: None}
-    for guard in transition.guards:
-        result, rests_on = guard_result(guard, state, entry.time, rules)
-        results.append(result)
-        evidence.update(dict.fromkeys(rests_on))
+    results, evidence = [], [entry.id]
+    for tell in transition.tells:
+        observed, rests_on = tell.observe(state, entry.time, rules)
+        results.append(GuardResult(tell.guard, True, observed, tell.required))
+        evidence += [each for each in rests_on if each not in evidence]
     made = []
     for hop in transition.hops:
         move = f"{hop.from_stage}>{hop.to_stage}"

@@ -1,21 +1,20 @@
-"""Guards: conditions on a transition. `check` answers on the hot path, `tell` says why.
+"""Guards: the conditions on a transition, as booleans. What they saw is told by observations.py.
 
-A guard rests on the state after the interaction's facts and evidence; those that judge the
-interaction itself say so when there is none (`entry` is None: "what if nothing happens").
+A guard rests on the state after the interaction's facts and evidence, or on the interaction.
 """
 
 # ruff: noqa: ARG001, ARG005 - every guard has the same signature
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-from app.domain.calendar import DAY
+from app.domain import observations as seen
 from app.domain.entry import Entry
 from app.domain.evidence import is_human, is_identified
 from app.domain.interaction import Microseconds
 from app.domain.qualification import (
-    LEVELS,
+    BLOCKERS,
     MET,
     MISMATCHES,
     NOT_MET,
@@ -24,45 +23,29 @@ from app.domain.qualification import (
     is_any_not_met,
     told,
 )
-from app.domain.rules import Rules
+from app.domain.rules import Check, Observe, Rules, Terms
 from app.domain.state import State
 
 PROCESSING: Final = "processing"
-_BLOCKERS: Final = tuple(criterion for level in LEVELS.values() for criterion in level)
+ASKS: Final = "asks"
+"""The guard of an override: ``asks:<stage>``."""
+_BLOCKERS: Final = frozenset(BLOCKERS)
+_MISMATCHES: Final = frozenset(MISMATCHES)
+_TRIAD: Final = frozenset(TRIAD)
 
-
-class Told(NamedTuple):
-    observed: str
-    required: str
-    evidence: tuple[str, ...] = ()
+Holds = Callable[[State, Microseconds, Rules], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    check: Callable[[State, Entry, Rules], bool]
-    holds: Callable[[State, Microseconds, Rules], bool] | None
+    check: Check
+    holds: Holds | None
     """The same without an interaction; None: it judges the interaction."""
-    tell: Callable[[State, Microseconds, Rules], Told]
-
-    def holds_at(self, state: State, at: Microseconds, rules: Rules) -> bool:
-        """Of a guard on the state alone."""
-        assert self.holds is not None
-        return self.holds(state, at, rules)
+    observe: Observe
+    require: Callable[[Terms], str]
 
 
-def _of_state(
-    holds: Callable[[State, Microseconds, Rules], bool],
-    tell: Callable[[State, Microseconds, Rules], Told],
-) -> Guard:
-    return Guard(lambda state, entry, rules: holds(state, entry.time, rules), holds, tell)
-
-
-def _of_entry(holds: Callable[[Entry], bool], observed: str, required: str) -> Guard:
-    told_so = Told(observed, required)
-    return Guard(lambda state, entry, rules: holds(entry), None, lambda *_: told_so)
-
-
-def _two_way_recent(state: State, at: Microseconds, rules: Rules) -> bool:
+def two_way_recent(state: State, at: Microseconds, rules: Rules) -> bool:
     """One strong two-way or intent interaction, or weak ones on two days, within the term."""
     since = at - rules.terms.two_way_recent
     if state.strong is not None and state.strong.at >= since:
@@ -70,184 +53,115 @@ def _two_way_recent(state: State, at: Microseconds, rules: Rules) -> bool:
     return state.weak_before is not None and state.weak_before.at >= since
 
 
-def _tell_two_way(state: State, at: Microseconds, rules: Rules) -> Told:
-    required = f"talked back within {_days(rules.terms.two_way_recent)} d"
-    since = at - rules.terms.two_way_recent
-    strong, weak, before = state.strong, state.weak, state.weak_before
-    if strong is not None and strong.at >= since:
-        return Told(f"{strong.type} {_ago(strong.at, at)}", required, (strong.id,))
-    if weak is not None and before is not None and before.at >= since:
-        seen = f"{weak.type} {_ago(weak.at, at)}, {before.type} {_ago(before.at, at)}"
-        return Told(seen, required, (before.id, weak.id))
-    if weak is not None and weak.at >= since:
-        return Told(f"{weak.type} on one day only", required, (weak.id,))
-    return Told("nothing", required)
-
-
-def _icp(state: State, at: Microseconds, rules: Rules) -> bool:
+def icp(state: State, at: Microseconds, rules: Rules) -> bool:
     """The profile fits as far as known; `icp_unknown: hold`: the industry is known to."""
     if not state.facts:
-        return not rules.is_icp_held
+        return not rules.terms.is_icp_held
     industry = told(state, "industry", at)
-    if industry == NOT_MET or (rules.is_icp_held and industry != MET):
+    if industry == NOT_MET or (rules.terms.is_icp_held and industry != MET):
         return False
     return told(state, "need", at) != NOT_MET
 
 
-def _tell_icp(state: State, at: Microseconds, rules: Rules) -> Told:
-    required = "industry met, need not not_met" if rules.is_icp_held else "none of them not_met"
-    return _criteria(state, at, ("industry", "need"), required)
-
-
-def _not_blocked(state: State, at: Microseconds, rules: Rules) -> bool:
+def not_blocked(state: State, at: Microseconds, rules: Rules) -> bool:
     """No level is not met, budget and authority pass their gates, processing is allowed."""
     if state.opted_out and PROCESSING in state.opted_out:
         return False
-    if state.facts and (
-        is_any_not_met(state, _BLOCKERS, at) or told(state, "budget", at) == NOT_MET
-    ):
+    if state.facts and is_any_not_met(state, _BLOCKERS, at):
         return False
-    if rules.is_budget_gated and told(state, "budget", at) == UNKNOWN:
-        return False
-    return not (rules.is_authority_gated and told(state, "authority", at) == UNKNOWN)
+    gated = rules.terms.gated
+    return not gated or all(told(state, criterion, at) != UNKNOWN for criterion in gated)
 
 
-def _tell_not_blocked(state: State, at: Microseconds, rules: Rules) -> Told:
-    waits = [
-        name
-        for name, gated in (
-            ("budget", rules.is_budget_gated),
-            ("authority", rules.is_authority_gated),
-        )
-        if gated
-    ]
-    required = "no criterion not_met, not opted out of processing"
-    if waits:
-        required += f", {' and '.join(waits)} known"
-    against = [name for name in (*_BLOCKERS, "budget") if told(state, name, at) == NOT_MET]
-    missing = [name for name in waits if told(state, name, at) == UNKNOWN]
-    observed = [f"{name} not_met" for name in against] + [f"{name} unknown" for name in missing]
-    if PROCESSING in state.opted_out:
-        observed.append("opted out of processing")
-    return Told(", ".join(observed) or "nothing against", required, _ids(state, against))
-
-
-def _intent_active(state: State, at: Microseconds, rules: Rules) -> bool:
+def intent_active(state: State, at: Microseconds, rules: Rules) -> bool:
     """An unused human intent within the term, or an unused deadline not passed for too long."""
-    terms = rules.terms
-    if state.intent is not None and at - state.intent.at <= terms.intent_active:
-        return True
-    deadline = state.deadline
-    return (
-        deadline is not None and not deadline.is_used and at <= deadline.due + terms.deadline_grace
-    )
-
-
-def _tell_intent(state: State, at: Microseconds, rules: Rules) -> Told:
-    terms = rules.terms
     intent, deadline = state.intent, state.deadline
-    required = (
-        f"intent within {_days(terms.intent_active)} d, or a stated deadline passed by no more"
-        f" than {_days(terms.deadline_grace)} d"
+    if intent is not None and at - intent.at <= rules.terms.intent_active:
+        return True
+    return (
+        deadline is not None
+        and not deadline.is_used
+        and at <= deadline.due + rules.terms.deadline_grace
     )
-    if intent is not None and at - intent.at <= terms.intent_active:
-        return Told(f"{intent.type} {_ago(intent.at, at)}", required, (intent.id,))
-    if deadline is not None and not deadline.is_used:
-        when = f"{_days(deadline.due - at)} d ahead" if deadline.due > at else "passed"
-        return Told(f"deadline {when}", required, (deadline.id,))
-    if intent is not None:
-        return Told(f"{intent.type} {_ago(intent.at, at)}", required, (intent.id,))
-    return Told("nothing", required)
 
 
-def _triad_ok(state: State, at: Microseconds, rules: Rules) -> bool:
-    return not is_any_not_met(state, TRIAD, at)
+def triad_ok(state: State, at: Microseconds, rules: Rules) -> bool:
+    return not is_any_not_met(state, _TRIAD, at)
 
 
-def _fit_ok(state: State, at: Microseconds, rules: Rules) -> bool:
-    return told(state, "fit", at) != NOT_MET
+def has_mismatch(state: State, at: Microseconds, rules: Rules) -> bool:
+    return is_any_not_met(state, _MISMATCHES, at)
 
 
-def _not_barred(state: State, at: Microseconds, rules: Rules) -> bool:
-    return not state.is_barred
-
-
-def _no_open_deal(state: State, at: Microseconds, rules: Rules) -> bool:
-    return not state.open_deals
-
-
-def _mismatched(state: State, entry: Entry, rules: Rules) -> bool:
+def _mismatch_in_step(state: State, entry: Entry, rules: Rules) -> bool:
     """A person said so in this step, or an organisation criterion or the fit *is* not met."""
-    return entry.type == "contact.disqualified" or is_any_not_met(state, MISMATCHES, entry.time)
+    return entry.type == "contact.disqualified" or is_any_not_met(state, _MISMATCHES, entry.time)
 
 
-def _mismatches(state: State, at: Microseconds, rules: Rules) -> Told:
-    return _criteria(state, at, MISMATCHES, "any of them not_met, or contact.disqualified")
+def _has_reason(entry: Entry) -> bool:
+    return bool(entry.fields and entry.fields.get("reason"))
 
 
-def _criteria(state: State, at: Microseconds, names: tuple[str, ...], required: str) -> Told:
-    observed = ", ".join(f"{name} {told(state, name, at)}" for name in names)
-    return Told(observed, required, _ids(state, names))
+def _is_accountable(entry: Entry) -> bool:
+    return bool(entry.fields and entry.fields.get("actor") and entry.fields.get("reason"))
 
 
-def _ids(state: State, names: tuple[str, ...] | list[str]) -> tuple[str, ...]:
-    return tuple(state.facts[name].id for name in names if name in state.facts)
+def _of_state(holds: Holds, observe: Observe, require: Callable[[Terms], str] | str) -> Guard:
+    text = (lambda terms: require) if isinstance(require, str) else require
+    return Guard(lambda state, entry, rules: holds(state, entry.time, rules), holds, observe, text)
 
 
-def _ago(then: Microseconds, at: Microseconds) -> str:
-    return f"{_days(at - then)} d ago"
+def _of_entry(holds: Callable[[Entry], bool], observed: str, required: str) -> Guard:
+    observation = (observed, ())
+    return Guard(
+        lambda state, entry, rules: holds(entry),
+        None,
+        lambda state, at, rules: observation,
+        lambda terms: required,
+    )
 
 
-def _days(span: Microseconds) -> int:
-    return span // DAY
+def guard_named(name: str) -> Guard | None:
+    """None if there is no such guard."""
+    kind, _, stage = name.partition(":")
+    return _asks_for(stage) if kind == ASKS and stage else GUARDS.get(name)
 
 
-GUARDS: Final[dict[str, Guard]] = {
-    "human": _of_entry(is_human, "a person", "not automated, no auto-reply"),
-    "identified": _of_entry(is_identified, "a person's address", "no role mailbox"),
-    "two_way_recent": _of_state(_two_way_recent, _tell_two_way),
-    "icp": _of_state(_icp, _tell_icp),
-    "not_blocked": _of_state(_not_blocked, _tell_not_blocked),
-    "intent_active": _of_state(_intent_active, _tell_intent),
-    "triad_ok": _of_state(
-        _triad_ok, lambda s, at, r: _criteria(s, at, TRIAD, "none of them not_met")
-    ),
-    "mismatch": Guard(_mismatched, lambda s, at, r: is_any_not_met(s, MISMATCHES, at), _mismatches),
-    "no_mismatch": _of_state(
-        lambda s, at, r: not is_any_not_met(s, MISMATCHES, at),
-        lambda s, at, r: _criteria(s, at, MISMATCHES, "none of them not_met"),
-    ),
-    "fit_ok": _of_state(_fit_ok, lambda s, at, r: _criteria(s, at, ("fit",), "not not_met")),
-    "not_barred": _of_state(
-        _not_barred,
-        lambda s, at, r: Told(
-            "disqualified by a person" if s.is_barred else "no person decided",
-            "never after contact.disqualified",
-        ),
-    ),
-    "no_open_deal": _of_state(
-        _no_open_deal,
-        lambda s, at, r: Told(f"{len(s.open_deals)} deals open", "no other deal open"),
-    ),
-    "reason_given": _of_entry(
-        lambda entry: bool((entry.fields or {}).get("reason")), "a reason", "a reason"
-    ),
-    "accountable": _of_entry(
-        lambda entry: (
-            bool(entry.fields and entry.fields.get("reason") and entry.fields["actor"])
-            if entry.fields and "actor" in entry.fields
-            else False
-        ),
-        "actor and reason",
-        "actor and reason",
-    ),
-}
-
-
-def asks_for(stage: str) -> Guard:
-    """The override's own condition: it names this stage."""
+def _asks_for(stage: str) -> Guard:
     return _of_entry(
         lambda entry: entry.fields is not None and entry.fields.get("to_stage") == stage,
         f"to_stage {stage}",
         f"to_stage {stage}",
     )
+
+
+GUARDS: Final[dict[str, Guard]] = {
+    "human": _of_entry(is_human, "a person", "not automated, no auto-reply"),
+    "identified": _of_entry(is_identified, "a person's address", "no role mailbox"),
+    "two_way_recent": _of_state(two_way_recent, seen.two_way, seen.required_two_way),
+    "icp": _of_state(icp, seen.profile, seen.required_profile),
+    "not_blocked": _of_state(not_blocked, seen.blockers, seen.required_blockers),
+    "intent_active": _of_state(intent_active, seen.intent, seen.required_intent),
+    "triad_ok": _of_state(triad_ok, seen.triad, "none of them not_met"),
+    "mismatch": Guard(
+        _mismatch_in_step,
+        has_mismatch,
+        seen.mismatches,
+        lambda terms: "one of them not_met, or contact.disqualified",
+    ),
+    "no_mismatch": _of_state(
+        lambda state, at, rules: not has_mismatch(state, at, rules),
+        seen.mismatches,
+        "none of them not_met",
+    ),
+    "not_barred": _of_state(
+        lambda state, at, rules: not state.is_barred,
+        seen.barred,
+        "never after contact.disqualified",
+    ),
+    "no_open_deal": _of_state(
+        lambda state, at, rules: not state.open_deals, seen.deals, "no other deal open"
+    ),
+    "reason_given": _of_entry(_has_reason, "a reason", "a reason"),
+    "accountable": _of_entry(_is_accountable, "actor and reason", "actor and reason"),
+}

@@ -4,7 +4,7 @@ Texts that repeat are numbers: of VOCABULARY, or of the contact's own `names`. A
 id stand next to each other, so that a copy is found by searching the bytes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
@@ -36,6 +36,9 @@ NAMES_MAX: Final = 48
 NAME_MAX_CHARS: Final = 96
 _CODES: Final = {text: code for code, text in enumerate(VOCABULARY)}
 
+_STEP: Final = 0
+_CHECKPOINT: Final = 1
+
 Code = int | str
 """A number of VOCABULARY (< 128) or of `names` (≥ 128), or the text where the names are full."""
 
@@ -52,7 +55,7 @@ class Published(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Of its cause and evidence; another digest is a correction."""
 
 
-class Logged(msgspec.Struct, array_like=True, frozen=True, gc=False, tag_field="kind", tag=0):
+class Logged(msgspec.Struct, array_like=True, frozen=True, gc=False, tag_field="kind", tag=_STEP):
     """A step: an interaction and the published moves it made."""
 
     time: Microseconds
@@ -70,7 +73,9 @@ class Logged(msgspec.Struct, array_like=True, frozen=True, gc=False, tag_field="
     made: list[Published]
 
 
-class Checkpoint(msgspec.Struct, array_like=True, frozen=True, gc=False, tag_field="kind", tag=1):
+class Checkpoint(
+    msgspec.Struct, array_like=True, frozen=True, gc=False, tag_field="kind", tag=_CHECKPOINT
+):
     """The fold's state after every older step; the key is that of the newest of them."""
 
     time: Microseconds
@@ -125,16 +130,16 @@ def text_of(code: Code, names: list[str]) -> str:
 
 def needle_of(source: str, event_id: str, names: list[str]) -> bytes:
     """What a step of this identity contains; other bytes may contain it too: confirm a hit."""
-    if source in names:
-        return encode(NAMES_FROM + names.index(source)) + encode(event_id)
-    code = _CODES.get(source)
-    return encode(source if code is None else code) + encode(event_id)
+    code: Code = NAMES_FROM + names.index(source) if source in names else _CODES.get(source, source)
+    return encode((code, event_id))[1:]
 
 
-def pack(entry: Entry, made: Iterable[Made], names: list[str]) -> bytes:
+def pack(entry: Entry, made: Sequence[Made], names: list[str]) -> bytes:
+    """A `Logged`, from a plain tuple: half the time of building one first."""
     channel, campaign_id = entry.channel, entry.campaign_id
     return encode(
-        Logged(
+        (
+            _STEP,
             entry.time,
             code_of(entry.source, names),
             entry.id,
@@ -146,18 +151,19 @@ def pack(entry: Entry, made: Iterable[Made], names: list[str]) -> bytes:
             entry.fields,
             None if channel is None else code_of(channel, names),
             None if campaign_id is None else code_of(campaign_id, names),
-            [
-                Published(
-                    code_of(move.transition, names),
-                    code_of(move.from_stage, names),
-                    code_of(move.to_stage, names),
-                    move.cycle,
-                    move.n,
-                    digest_of(move),
-                )
-                for move in made
-            ],
+            [_published(move, names) for move in made] if made else (),
         )
+    )
+
+
+def _published(move: Made, names: list[str]) -> Published:
+    return Published(
+        code_of(move.transition, names),
+        code_of(move.from_stage, names),
+        code_of(move.to_stage, names),
+        move.cycle,
+        move.n,
+        digest_of(move),
     )
 
 

@@ -5,10 +5,9 @@ from typing import Final
 
 from app.domain.catalogue import CLASSES, EVERY_STEP
 from app.domain.chart import Arrow, Table, machine_of, table_of
-from app.domain.explanation import ASKS, guard_named
-from app.domain.guards import GUARDS
+from app.domain.guards import ASKS, GUARDS, guard_named
 from app.domain.reading import Node
-from app.domain.rules import Hop, InteractionType, Stage, Transition
+from app.domain.rules import Hop, InteractionType, Stage, Tell, Terms, Transition
 from app.domain.state import NONE
 
 _KEYS: Final = (
@@ -22,13 +21,16 @@ Ladder = Mapping[str, tuple[str, str]]
 
 
 def transitions_of(
-    model: Node, stages: Mapping[str, Stage], types: Mapping[str, InteractionType]
+    model: Node,
+    stages: Mapping[str, Stage],
+    types: Mapping[str, InteractionType],
+    terms: Terms,
 ) -> tuple[tuple[Transition, ...], Table]:
     """Every transition in the order in which to try, and the chart's table of them."""
     ladder = _ladder(model.child("way"), stages)
     found: list[Transition] = []
     for name, node in model.child("transitions").items():
-        found += _expand(name, node, stages, types, ladder)
+        found += _expand(name, node, stages, types, terms, ladder)
     found.sort(key=lambda transition: -transition.priority)
     arrows = [
         Arrow(each.id, trigger, each.from_stage, each.to_stage, each.guards)
@@ -51,6 +53,7 @@ def _expand(
     node: Node,
     stages: Mapping[str, Stage],
     types: Mapping[str, InteractionType],
+    terms: Terms,
     ladder: Ladder,
 ) -> list[Transition]:
     """One for each pair of stages."""
@@ -73,7 +76,7 @@ def _expand(
             if to_stage == from_stage:
                 continue
             names = tuple(f"{ASKS}:{to_stage}" if each == ASKS else each for each in guards)
-            known = [guard_named(each) for each in names]
+            known = [(each, one) for each in names if (one := guard_named(each))]
             hops = _hops(name, from_stage, to_stage, ladder if by_way else {})
             found.append(
                 Transition(
@@ -82,7 +85,8 @@ def _expand(
                     to_stage,
                     on,
                     names,
-                    tuple(guard.check for guard in known if guard is not None),
+                    tuple(one.check for _, one in known),
+                    tuple(Tell(each, one.observe, one.require(terms)) for each, one in known),
                     priority,
                     hops,
                     outcome,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from app.domain.interaction import Microseconds
-from app.domain.state import Fact, State
+from app.domain.state import Fact, Scalar, State
 
 MET: Final = "met"
 NOT_MET: Final = "not_met"
@@ -17,8 +17,10 @@ LEVELS: Final = {
 MISMATCHES: Final = ("industry", "need", "fit")
 """Not met, any of these disqualifies."""
 TRIAD: Final = ("pain", "interest", "fit")
+BLOCKERS: Final = ("industry", "need", "can_use", "wants", "authority", "budget")
+"""Not met, any of these keeps the contact where it is: the three levels, and the budget."""
 
-_MEANS: Final = {
+_MEANS: Final[dict[Scalar, str]] = {
     MET: MET,
     NOT_MET: NOT_MET,
     "decision_maker": MET,
@@ -37,8 +39,8 @@ def fact(state: State, criterion: str, at: Microseconds) -> Fact | None:
 
 def told(state: State, criterion: str, at: Microseconds) -> str:
     """met, not_met or unknown."""
-    found = fact(state, criterion, at)
-    if found is None or type(found.value) is not str:
+    found = state.facts.get(criterion)
+    if found is None or (found.valid_until is not None and at > found.valid_until):
         return UNKNOWN
     return _MEANS.get(found.value, UNKNOWN)
 
@@ -47,13 +49,23 @@ def level(state: State, name: str, at: Microseconds) -> str:
     """not_met if any of its criteria is, met if all are, else unknown."""
     if not state.facts:
         return UNKNOWN
-    values = [told(state, criterion, at) for criterion in LEVELS[name]]
-    if NOT_MET in values:
-        return NOT_MET
-    return UNKNOWN if UNKNOWN in values else MET
+    result = MET
+    for criterion in LEVELS[name]:
+        value = told(state, criterion, at)
+        if value is NOT_MET:
+            return NOT_MET
+        if value is UNKNOWN:
+            result = UNKNOWN
+    return result
 
 
-def is_any_not_met(state: State, criteria: tuple[str, ...], at: Microseconds) -> bool:
-    if not state.facts:
-        return False
-    return any(told(state, criterion, at) == NOT_MET for criterion in criteria)
+def is_any_not_met(state: State, criteria: frozenset[str], at: Microseconds) -> bool:
+    """By a fact that has not expired."""
+    for criterion, found in state.facts.items():
+        if (
+            criterion in criteria
+            and _MEANS.get(found.value) is NOT_MET
+            and (found.valid_until is None or at <= found.valid_until)
+        ):
+            return True
+    return False

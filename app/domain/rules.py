@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from app.domain.state import State
 
 Check = Callable[["State", "Entry", "Rules"], bool]
+Observation = tuple[str, tuple[str, ...]]
+"""What was seen, in words, and the ids of the interactions it rests on."""
+Observe = Callable[["State", Microseconds, "Rules"], Observation]
 Record = Callable[["State", "Entry", "Rules"], None]
 
 
@@ -27,6 +30,15 @@ class Hop:
 
 
 @dataclass(frozen=True, slots=True)
+class Tell:
+    """How a guard explains itself."""
+
+    guard: str
+    observe: Observe
+    required: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     id: str
     from_stage: str
@@ -34,6 +46,7 @@ class Transition:
     on: tuple[str, ...]
     guards: tuple[str, ...]
     checks: tuple[Check, ...]
+    tells: tuple[Tell, ...]
     priority: int
     hops: tuple[Hop, ...]
     outcome: str
@@ -100,7 +113,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The model's numbers. Times in microseconds, scores in points."""
+    """The model's numbers and knobs. Times in microseconds, scores in points."""
 
     two_way_recent: Microseconds
     intent_active: Microseconds
@@ -114,6 +127,10 @@ class Terms:
     strong_engagement: float
     fit: Mapping[str, int]
     company_size: tuple[float, float]
+    is_icp_held: bool
+    """An unknown industry waits."""
+    gated: tuple[str, ...]
+    """Criteria that block while unknown: budget, authority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +145,6 @@ class Rules:
     terms: Terms
     zone: ZoneInfo | None
     """None: UTC."""
-    is_icp_held: bool
-    is_budget_gated: bool
-    is_authority_gated: bool
     ignores_unknown_types: bool
     role_mailboxes: frozenset[str]
     unwanted_domains: frozenset[str]

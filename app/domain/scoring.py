@@ -23,12 +23,11 @@ def engagement(state: State, at: Microseconds) -> int:
 
 def fit_parts(state: State, at: Microseconds, rules: Rules) -> dict[str, int]:
     """What each known thing adds to the fit, in points."""
-    weights = rules.terms.fit
-    parts = {
-        name: weights[name]
-        for name in ("industry", "need", "budget")
-        if told(state, name, at) == MET
-    }
+    weights, facts = rules.terms.fit, state.facts
+    parts: dict[str, int] = {}
+    for name in ("industry", "need", "budget"):
+        if name in facts and told(state, name, at) == MET:
+            parts[name] = weights[name]
     authority = fact(state, "authority", at)
     if authority is not None and authority.value in ("decision_maker", "influencer"):
         parts[str(authority.value)] = weights[str(authority.value)]
@@ -52,19 +51,20 @@ def fit(state: State, at: Microseconds, rules: Rules) -> int:
     return max(0, min(total, SCORE_MAX)) * 1000
 
 
-def temperature(state: State, at: Microseconds, engaged: int, rules: Rules) -> str:
-    """Orders work, never moves a stage. `engaged` is the engagement in thousandths."""
+def temperature(state: State, at: Microseconds, rules: Rules) -> str:
+    """Orders work, never moves a stage."""
     terms = rules.terms
     if state.last_inbound is None and state.is_outbound:
         return COLD
-    ahead = state.deadline is not None and state.deadline.due > at
+    deadline = state.deadline
+    is_ahead = deadline is not None and deadline.due > at
     if (
         (state.last_intent is not None and at - state.last_intent <= terms.hot_intent)
-        or engaged >= terms.hot_engagement * 1000
-        or (ahead and state.deadline is not None and state.deadline.due - at <= terms.hot_deadline)
+        or (deadline is not None and 0 < deadline.due - at <= terms.hot_deadline)
+        or _has_engagement(state, at, terms.hot_engagement)
     ):
-        return WARM if not ahead and _is_old_habit(state, at, rules) else HOT
-    if engaged >= terms.warm_engagement * 1000:
+        return WARM if not is_ahead and _is_old_habit(state, at, rules) else HOT
+    if _has_engagement(state, at, terms.warm_engagement):
         return WARM
     if (
         state.last_inbound is not None
@@ -73,6 +73,14 @@ def temperature(state: State, at: Microseconds, engaged: int, rules: Rules) -> s
     ):
         return WARM
     return COLD
+
+
+def _has_engagement(state: State, at: Microseconds, points: float) -> bool:
+    """Points only decay, so most contacts need no exponent to be told cold."""
+    total = 0.0
+    for value, _ in state.points.values():
+        total += value
+    return total >= points and engagement(state, at) >= points * 1000
 
 
 def _is_old_habit(state: State, at: Microseconds, rules: Rules) -> bool:

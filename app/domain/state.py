@@ -25,10 +25,13 @@ FACTS_MAX: Final = 32
 SCOPES_MAX: Final = 16
 
 
+Scalar = str | int | float | bool | None
+
+
 class Fact(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The last word on one criterion."""
 
-    value: str | int | float | bool | None
+    value: Scalar
     at: Microseconds
     id: str
     valid_until: Microseconds | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from app.domain.changes import Touch, View
 from app.domain.contact import Contact
-from app.domain.guards import GUARDS
+from app.domain.guards import intent_active, not_blocked
 from app.domain.interaction import Microseconds
 from app.domain.qualification import MET, UNKNOWN, level, told
 from app.domain.rules import Rules
@@ -30,11 +30,9 @@ def viewer(state: State, rules: Rules, at: Microseconds) -> ViewOf:
     opportunity = level(state, "opportunity", at)
     stakeholder = level(state, "stakeholder", at)
     is_strong = engaged >= rules.terms.strong_engagement * 1000
-    is_high = told(state, "industry", at) == MET and GUARDS["not_blocked"].holds_at(
-        state, at, rules
-    )
-    has_offer = any(until >= at for until in state.quotes.values())
-    heat = temperature(state, at, engaged, rules)
+    is_high = told(state, "industry", at) == MET and not_blocked(state, at, rules)
+    has_offer = bool(state.quotes) and any(until >= at for until in state.quotes.values())
+    heat = temperature(state, at, rules)
     priority = round((fits + engaged) / 2)
     first, last = _touch(state.first_touch), _touch(state.last_touch)
 
@@ -69,10 +67,8 @@ def is_qualification_needed(state: State, rules: Rules, at: Microseconds) -> boo
     """The industry is unknown where it is wanted: T4's gate, or a stage entered without it."""
     if told(state, "industry", at) != UNKNOWN:
         return False
-    if rules.is_icp_held:
-        return state.stage in (LEAD, RECYCLED) and GUARDS["intent_active"].holds_at(
-            state, at, rules
-        )
+    if rules.terms.is_icp_held:
+        return state.stage in (LEAD, RECYCLED) and intent_active(state, at, rules)
     return state.stage in (PROSPECT, OPPORTUNITY)
 
 
