@@ -13,6 +13,8 @@ from typing import Any
 
 ZOMBIE_SECONDS = (7.0, 9.5)
 """A stop is longer than the session time-out (6 s); most end before a Kafka transaction does."""
+ENOUGH_UNEXPECTED = 30
+"""Workers that end by themselves this often are broken: start no more of them."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -61,7 +63,7 @@ class Fleet:
                 _signal(process, signal.SIGKILL)
                 await process.wait()
             else:
-                if code != 0:
+                if code not in (0, -signal.SIGTERM):  # the latter: before it could listen
                     self.unexpected.append(f"worker {process.pid} ended with {code} on SIGTERM")
         self._processes.clear()
 
@@ -143,6 +145,8 @@ class Fleet:
                 if process.pid not in self._stopped and _is_stopped(process.pid):
                     await self._wake_later(process)
             self._note_end(process, log)
+            if len(self.unexpected) >= ENOUGH_UNEXPECTED:
+                return
             await asyncio.sleep(self._random.uniform(0, 1.0))
 
     async def _spawn(self, log: Path) -> asyncio.subprocess.Process:

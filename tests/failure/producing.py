@@ -67,7 +67,7 @@ class Producing:
                             sending.value,
                             key=sending.key,
                             partition=sending.partition,
-                            headers=sending.headers,
+                            headers=list(sending.headers),
                         )
                     )
                 await asyncio.wait(futures) if futures else None

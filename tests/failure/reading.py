@@ -9,7 +9,7 @@ import msgspec
 import zstandard
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.errors import KafkaError
 
 from tests.failure.envelope import COMMANDS, INTERACTIONS, Coordinates, Record
 from tests.failure.observed import (
@@ -86,15 +86,13 @@ async def _until(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) ->
 
 async def read_ends(bootstrap_servers: str, partitions: int) -> dict[Partition, Ends]:
     """Last stable offset and high watermark of every topic of the service and of the group."""
+    tps = [TopicPartition(topic, p) for topic in (*INPUTS, *OUTPUTS) for p in range(partitions)]
+    tps += await _group_partitions(bootstrap_servers)
     found: list[dict[TopicPartition, int]] = []
     for isolation in ("read_committed", "read_uncommitted"):
         consumer = _consumer(bootstrap_servers, isolation)
         await consumer.start()
         try:
-            tps = [TopicPartition(t, p) for t in (*INPUTS, *OUTPUTS) for p in range(partitions)]
-            internal = "__consumer_offsets"
-            groups = await consumer._client._wait_on_metadata(internal)
-            tps += [TopicPartition(internal, p) for p in groups]
             found.append(await consumer.end_offsets(tps))
         finally:
             await consumer.stop()
@@ -102,14 +100,35 @@ async def read_ends(bootstrap_servers: str, partitions: int) -> dict[Partition, 
     return {(tp.topic, tp.partition): Ends(stable[tp], high[tp]) for tp in stable}
 
 
+async def _group_partitions(bootstrap_servers: str) -> list[TopicPartition]:
+    """Of the topic that holds committed offsets; none before the first group."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        return [
+            TopicPartition(topic["topic"], partition["partition"])
+            for topic in await admin.describe_topics()
+            if topic["topic"] == "__consumer_offsets"
+            for partition in topic["partitions"]
+        ]
+    finally:
+        await admin.close()
+
+
 async def read_committed(bootstrap_servers: str) -> dict[Partition, tuple[int, str]]:
     """K: the group's committed offsets."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=5000)
     await admin.start()
     try:
-        offsets: dict[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(
-            GROUP
-        )
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    offsets = await admin.list_consumer_group_offsets(GROUP)
+                    break
+                except KafkaError as failed:
+                    if not failed.retriable:
+                        raise
+                    await asyncio.sleep(0.5)
         return {(tp.topic, tp.partition): (at.offset, at.metadata) for tp, at in offsets.items()}
     finally:
         await admin.close()

@@ -107,7 +107,7 @@ async def run_chaos(
         fleet.start()
         progress = asyncio.create_task(_progress(tell, producing, fleet))
         try:
-            async with asyncio.TaskGroup() as both:
+            async with asyncio.timeout(2 * scale.seconds + 120), asyncio.TaskGroup() as both:
                 both.create_task(producing.run())
                 both.create_task(faults.run(plan(rng, scale.faults, scale.seconds)))
             arming.is_over = True
