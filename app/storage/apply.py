@@ -132,6 +132,7 @@ async def apply(
 
 
 async def _write_contacts(connection: asyncpg.Connection, packed: bytes, count: int) -> None:
+    _check_open(connection)
     await connection.copy_to_table(
         "staged_contact",
         source=memoryview(packed),  # type: ignore[arg-type] # a buffer will do; bytes are a path
@@ -149,12 +150,19 @@ async def _write_contacts(connection: asyncpg.Connection, packed: bytes, count: 
 
 async def _write_history(connection: asyncpg.Connection, packed: bytes) -> None:
     hit(Failpoint.APPLY_BEFORE_HISTORY)
+    _check_open(connection)
     await connection.copy_to_table(
         "stage_change",
         source=memoryview(packed),  # type: ignore[arg-type] # a buffer will do; bytes are a path
         columns=HISTORY_COLUMNS,
         format="binary",
     )
+
+
+def _check_open(connection: asyncpg.Connection) -> None:
+    """The driver checks this for every statement but COPY, where it fails with AttributeError."""
+    if connection.is_closed():
+        raise asyncpg.InterfaceError("connection is closed")
 
 
 async def _write_rare(connection: asyncpg.Connection, batch: ApplyBatch) -> None:

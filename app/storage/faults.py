@@ -53,8 +53,8 @@ def meaning(failed: BaseException, doing: str) -> FunnelError | None:
 
 def described(failed: BaseException) -> str:
     """Name and message, without PostgreSQL's detail: that quotes keys and rows."""
-    message = failed.message if isinstance(failed, asyncpg.PostgresError) else str(failed)
-    return f"{type(failed).__name__}: {message}"
+    message = failed.message if isinstance(failed, asyncpg.PostgresError) else None
+    return f"{type(failed).__name__}: {message or failed}"
 
 
 def _of_code(code: str, text: str) -> FunnelError | None:
