@@ -1,0 +1,166 @@
+"""`make bench`: throughput with its cost, latency and takeover of the service -> build/bench.json.
+
+    python -m tests.load.bench [--interactions N] [--contacts N] [--seed N] [--workers N]
+        [--only throughput,latency,takeover] [--rates 2000] [--seconds 30] [--profile]
+
+Everything runs on this machine: two workers, PostgreSQL, the broker and the load generator share
+its cores. Figures others compare with need the machine for themselves.
+"""
+
+import argparse
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import uvloop
+
+from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
+from tests.load.fleet import ROOT, Fleet
+from tests.load.producing import produce_all
+from tests.load.throughput import Throughput, count_history, measure_throughput
+from tests.load.workload import Workload
+
+PARTITIONS: Final = 12
+DIRECTORY: Final = ROOT / "build" / "bench"
+SPAN_SECONDS: Final = 6 * 86_400.0
+PARTS: Final = ("throughput", "latency", "takeover")
+VERSIONS: Final = ("aiokafka", "asyncpg", "msgspec", "uvloop", "faust-streaming")
+
+
+def say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201
+
+
+async def bench(options: argparse.Namespace) -> dict[str, Any]:
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    DIRECTORY.mkdir(parents=True)
+    figures: dict[str, Any] = {}
+    for part in options.only:
+        async with embedded_stack(DIRECTORY / "stack", wipe=True, progress=say) as stack:
+            fleet = Fleet(stack, DIRECTORY, {})
+            await fleet.prepare()
+            try:
+                figures |= await MEASURES[part](stack, fleet, options)
+            finally:
+                await fleet.kill()
+    return figures
+
+
+async def _throughput(
+    stack: EmbeddedStack, fleet: Fleet, options: argparse.Namespace
+) -> dict[str, Any]:
+    started = time.monotonic()
+    workload = Workload(
+        interactions=options.interactions,
+        contacts=options.contacts,
+        seed=options.seed,
+        partitions=PARTITIONS,
+        until=time.time() - 60,
+        span_seconds=SPAN_SECONDS,
+    )
+    produced = await produce_all(stack.bootstrap_servers, workload.sendings())
+    say(f"{produced} interactions produced in {time.monotonic() - started:.0f} s")
+    found = await measure_throughput(
+        stack,
+        fleet,
+        produced,
+        workers=options.workers,
+        partitions=PARTITIONS,
+        profiles=DIRECTORY if options.profile else None,
+    )
+    history = await count_history(stack.postgres.admin_url)
+    figures = _figures(found, history, produced)
+    _print_throughput(found, figures)
+    return figures
+
+
+def _figures(found: Throughput, history: Mapping[str, int], produced: int) -> dict[str, Any]:
+    return {
+        "interactions": found.interactions,
+        "interactions_per_second": round(found.per_second),
+        "workers": found.workers,
+        "cpu_us_per_interaction": found.cpu_us,
+        "wal_bytes_per_interaction": found.wal_bytes,
+        "transitions_per_interaction": round(history["changed"] / produced, 3),
+        "history_records": dict(history),
+        "rss_mb": found.rss_mb,
+    }
+
+
+def _print_throughput(found: Throughput, figures: Mapping[str, Any]) -> None:
+    cpu, per = found.cpu_us, "per interaction"
+    kinds = ", ".join(f"{n:,} {kind}" for kind, n in figures["history_records"].items())
+    say(
+        f"throughput       {found.per_second:,.0f}/s by {found.workers} workers, {found.seconds:.1f} s"
+    )
+    say("CPU              " + ", ".join(f"{name} {us} µs" for name, us in cpu.items()) + f" {per}")
+    say(f"WAL              {found.wal_bytes} bytes {per}")
+    say(f"transitions      {figures['transitions_per_interaction']} {per} ({kinds})")
+    say(f"most memory      {', '.join(f'{mb} MB' for mb in found.rss_mb)} a worker")
+    say(f"published        {', '.join(f'{n:,} at {at} s' for at, n in found.curve)}")
+
+
+MEASURES: Final = {"throughput": _throughput}
+
+
+def _about(options: argparse.Namespace) -> dict[str, Any]:
+    git = ["git", "-C", str(ROOT)]
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "app"])
+    return {
+        "command": " ".join(["python -m tests.load.bench", *sys.argv[1:]]),
+        "commit": commit.stdout.strip() + ("+changes" if changed.returncode else ""),
+        "seed": options.seed,
+        "contacts": options.contacts,
+        "cores": os.cpu_count(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in VERSIONS},
+        },
+    }
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.load.bench")
+    parser.add_argument("--interactions", type=int, default=1_000_000)
+    parser.add_argument("--contacts", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", type=_parts, default=list(PARTS), metavar="PART,…")
+    parser.add_argument("--rates", type=_numbers, default=[2000], help="interactions/s, commas")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of latency, at each rate")
+    parser.add_argument("--profile", action="store_true", help="sample the workers' CPU time")
+    return parser.parse_args()
+
+
+def _parts(text: str) -> list[str]:
+    parts = text.split(",")
+    if unknown := set(parts) - set(PARTS):
+        raise argparse.ArgumentTypeError(f"{unknown}: there are {', '.join(PARTS)}")
+    return parts
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def main() -> None:
+    options = _options()
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # retries right after topics are made
+    figures = _about(options) | uvloop.run(bench(options))
+    place: Path = ROOT / "build" / "bench.json"
+    place.write_bytes(msgspec.json.format(msgspec.json.encode(figures), indent=2))
+    say(f"written to {place.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
