@@ -17,6 +17,8 @@ EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 class HttpService(Service):
     """Serves /livez, /readyz, /healthz and /metrics. `port` 0 picks a free one."""
 
+    mundane_level = "debug"
+
     def __init__(
         self, health: Callable[[], Health], metrics: Metrics, *, host: str, port: int
     ) -> None:

@@ -26,6 +26,8 @@ class LaneRunner(Protocol):
 class LaneService(Service):
     """Runs one lane. Its end without being asked is a bug, its exception crashes the shell."""
 
+    mundane_level = "debug"
+
     def __init__(self, lane: LaneRunner, *, drain_timeout_seconds: float) -> None:
         super().__init__()
         self.lane = lane

@@ -30,6 +30,7 @@ class _WithoutKafka(BootStrategy):
 
 class Shell(faust.App):
     BootStrategy = _WithoutKafka
+    mundane_level = "debug"
 
     async def on_start(self) -> None:
         """Only finalize: Faust's own also makes a consumer, with a thread and a loop of its own."""

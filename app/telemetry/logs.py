@@ -17,11 +17,12 @@ PERSONAL: Final = frozenset(
 )
 """Fields that may hold something about a person: masked wherever they are logged."""
 
-_NOISY: Final = ("faust", "mode", "aiohttp.access", "asyncio")
+_NOISY: Final = ("faust", "mode", "aiokafka", "alembic", "aiohttp.access", "asyncio")
+"""Libraries that are heard from warnings on."""
 
 
 def configure(
-    level: Literal["debug", "info", "warning", "error"] = "info",
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info",
     style: Literal["auto", "json", "console"] = "auto",
 ) -> None:
     """Set up structlog and the standard library's logging. Call once, before anything logs."""

@@ -1,0 +1,36 @@
+"""Asking the brokers, as an administrator would."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from app.errors import Unavailable
+
+if TYPE_CHECKING:
+    from aiokafka.admin import AIOKafkaAdminClient
+
+    from app.settings import Kafka
+
+
+@asynccontextmanager
+async def broker(kafka: "Kafka") -> AsyncIterator["AIOKafkaAdminClient"]:
+    """An admin client. Raises Unavailable, also for what fails while it is used."""
+    from aiokafka.admin import AIOKafkaAdminClient
+    from aiokafka.errors import KafkaError
+
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=kafka.bootstrap_servers,
+        client_id="funnel-cli",
+        request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
+    )
+    try:
+        await admin.start()
+        yield admin
+    except (KafkaError, OSError) as failed:
+        raise unreachable(kafka.bootstrap_servers, failed) from failed
+    finally:
+        await admin.close()
+
+
+def unreachable(bootstrap_servers: str, failed: Exception) -> Unavailable:
+    return Unavailable(f"Kafka at {bootstrap_servers}: {failed!r}")

@@ -1,0 +1,54 @@
+"""Reading the state of record, for commands."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from app.errors import FunnelError
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from app.settings import Settings
+
+CONTACT_LANE = "contacts"
+
+
+@asynccontextmanager
+async def database(settings: "Settings") -> AsyncIterator["AsyncEngine"]:
+    """An engine on a database that is at this release's revision. Unavailable, RevisionError."""
+    from app.storage.engine import engine
+    from app.storage.migrate import check_revision
+
+    made = engine(
+        settings.database.url.get_secret_value(),
+        application_name="funnel-cli",
+        connect_timeout_seconds=settings.database.connect_timeout_seconds,
+    )
+    try:
+        await check_revision(made)
+        yield made
+    finally:
+        await made.dispose()
+
+
+async def home_of(engine: "AsyncEngine", tenant: str, contact_id: str) -> int:
+    """The lane partition a contact lives on, as the lane counts them."""
+    from app.domain.routing import home_partition, routing_key
+    from app.storage import queries
+
+    lane = await queries.lane(engine, CONTACT_LANE)
+    if lane is None:
+        raise FunnelError("no worker has run on this database yet: start one with `funnel worker`")
+    return home_partition(routing_key(tenant, contact_id), lane.partitions)
+
+
+@asynccontextmanager
+async def stage_counts(
+    settings: "Settings",
+) -> AsyncIterator[Callable[[], Awaitable[dict[str, int]]]]:
+    """A question that can be asked again and again."""
+    from app.storage import queries
+
+    async with database(settings) as engine:
+        yield lambda: queries.stage_counts(engine)
