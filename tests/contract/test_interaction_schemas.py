@@ -11,7 +11,8 @@ from app.domain.reasons import Reason
 from app.domain.topics import Topic
 from app.errors import Poison
 from app.inbound.validation import INTERACTION_SCHEMAS, load_schemas
-from tests.unit.inbound.events import COMMANDS, decoder, raw
+from app.models import load_rules, names
+from tests.unit.inbound.events import COMMANDS, COMMANDS_ONLY, decoder, raw
 
 EXAMPLES = INTERACTION_SCHEMAS.parent / "examples"
 VALID = sorted(EXAMPLES.glob("*/valid-*.json"))
@@ -69,3 +70,12 @@ def test_topics_name_the_interaction_schemas() -> None:
         for path in (EXAMPLES.parent / "topics").glob("*.yaml")
         if "interactions/*" in path.read_text()
     }
+
+
+@pytest.mark.parametrize("model", names())
+def test_shipped_models_and_schemas_agree(model: str) -> None:
+    rules, schemas = load_rules(model), load_schemas()
+    assert set(rules.types) == set(schemas)
+    for name, type_ in rules.types.items():
+        assert set(schemas[name].get("required", ())) <= set(type_.requires), name
+        assert type_.is_command == (name in COMMANDS_ONLY), name

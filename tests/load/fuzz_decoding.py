@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 
 import msgspec
 
@@ -86,7 +87,7 @@ def reshaped(chance: random.Random) -> bytes:
     for _ in range(chance.choice((0, 1, 1, 2))):
         at = event["data"] if chance.random() < 0.4 and isinstance(event["data"], dict) else event
         name = chance.choice([*at, *ATTRIBUTES]) if at is event else chance.choice([*at, "more"])
-        at[name] = chance.choice(VALUES)
+        at[name] = deepcopy(chance.choice(VALUES))
         if chance.random() < 0.2:
             del at[name]
             event.setdefault("data", None)
