@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Row, Table, and_, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.storage.engine import reaching
@@ -67,7 +68,7 @@ async def recent_opportunities(engine: AsyncEngine, limit: int) -> list[StoredCh
         .join(now, and_(*(column == now.c[column.name] for column in key)))
         .where(now.c.stage == "opportunity", change.c.to_stage == "opportunity")
         .where(change.c.kind == "changed", change.c.revoked_at.is_(None))
-        .distinct(*key)
+        .ext(distinct_on(*key))
         .order_by(*key, change.c.seq.desc())
         .subquery()
     )

@@ -1,0 +1,144 @@
+"""Migrations: what they make, that they run once, and that a wrong revision is refused."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.errors import RevisionError, Unavailable
+from app.storage import migrate as schema
+from app.storage.days import ensure_segment_days
+from app.storage.engine import engine
+from app.storage.migrate import check_revision, migrate, newest
+from app.storage.tables import metadata
+
+
+@pytest.fixture
+async def empty(database_url: str) -> AsyncIterator[AsyncEngine]:
+    made = engine(database_url)
+    yield made
+    await made.dispose()
+
+
+async def execute(database: AsyncEngine, statement: str) -> list[tuple[object, ...]]:
+    async with database.begin() as connection:
+        found = await connection.execute(text(statement))
+        return [tuple(row) for row in found] if found.returns_rows else []
+
+
+def differences(connection: Connection) -> list[object]:
+    def is_ours(_: object, name: str | None, kind: str, *__: object) -> bool:
+        return not (kind == "table" and str(name).startswith("segment_"))
+
+    context = MigrationContext.configure(
+        connection, opts={"compare_server_default": True, "include_object": is_ours}
+    )
+    return list(compare_metadata(context, metadata))
+
+
+async def test_migrating_makes_what_the_tables_say(database_url: str, empty: AsyncEngine) -> None:
+    assert await migrate(database_url) == newest()
+    async with empty.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_bytes_are_never_compressed_by_the_server(
+    database_url: str, empty: AsyncEngine
+) -> None:
+    await migrate(database_url)
+    compressed = await execute(
+        empty,
+        "SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
+        " WHERE a.atttypid = 'bytea'::regtype AND a.attstorage <> 'e' AND c.relkind IN ('r', 'p')"
+        " AND c.relnamespace = 'public'::regnamespace AND c.relname <> 'dead_letter'",
+    )
+    assert compressed == []
+
+
+async def test_the_log_is_the_last_column_of_a_contact() -> None:
+    assert list(metadata.tables["contact"].columns.keys())[-1] == "log"
+
+
+async def test_of_two_that_migrate_at_once_the_second_waits(database_url: str) -> None:
+    done = await asyncio.gather(*(migrate(database_url) for _ in range(3)))
+    assert done == [newest()] * 3
+
+
+async def test_the_right_revision_is_accepted(database_url: str, empty: AsyncEngine) -> None:
+    await migrate(database_url)
+    await check_revision(empty)
+
+
+async def test_an_empty_database_is_refused(empty: AsyncEngine) -> None:
+    with pytest.raises(RevisionError, match=rf"none .* needs {newest()}: run `funnel migrate`"):
+        await check_revision(empty)
+
+
+async def test_another_revision_is_refused_by_name(database_url: str, empty: AsyncEngine) -> None:
+    await migrate(database_url)
+    await execute(empty, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(RevisionError, match=rf"revision 9999, this release needs {newest()}"):
+        await check_revision(empty)
+
+
+async def test_a_server_that_is_too_old_is_refused(
+    database_url: str, empty: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "POSTGRES_MIN", 990_000)
+    with pytest.raises(RevisionError, match="needs 99 or newer"):
+        await migrate(database_url)
+    with pytest.raises(RevisionError, match="needs 99 or newer"):
+        await check_revision(empty)
+
+
+async def test_a_database_that_is_away_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="migrating"):
+        await migrate("postgresql://nobody@127.0.0.1:1/nothing")
+
+
+TODAY = date(2031, 3, 1)
+
+
+async def days_of(database: AsyncEngine) -> dict[object, object]:
+    found = await execute(database, "SELECT day::text, tableoid::regclass::text FROM segment")
+    return dict(found)  # type: ignore[arg-type]
+
+
+async def write_segment(database: AsyncEngine, day: date) -> None:
+    await execute(
+        database,
+        "INSERT INTO segment VALUES"
+        f" ('{day}', 'contact', 0, {day.toordinal()}, '{{1}}', now(), 0, '', '')",
+    )
+
+
+async def test_migrating_makes_the_days_to_come(database_url: str, empty: AsyncEngine) -> None:
+    await migrate(database_url)
+    today = datetime.now(UTC).date()
+    await write_segment(empty, today)
+    await write_segment(empty, today + timedelta(days=6))
+    assert "segment_default" not in (await days_of(empty)).values()
+
+
+async def test_days_are_made_once(database_url: str, empty: AsyncEngine) -> None:
+    await migrate(database_url)
+    async with empty.begin() as connection:
+        made = await ensure_segment_days(connection, TODAY, ahead=1)
+        assert made == ["segment_20310228", "segment_20310301", "segment_20310302"]
+        assert await ensure_segment_days(connection, TODAY, ahead=1) == []
+
+
+async def test_a_segment_of_a_day_without_a_table_is_kept_and_moves_when_there_is_one(
+    database_url: str, empty: AsyncEngine
+) -> None:
+    await migrate(database_url)
+    await write_segment(empty, TODAY)
+    assert await days_of(empty) == {"2031-03-01": "segment_default"}
+    async with empty.begin() as connection:
+        await ensure_segment_days(connection, TODAY)
+    assert await days_of(empty) == {"2031-03-01": "segment_20310301"}

@@ -1,0 +1,165 @@
+"""What the command reads."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.errors import RowRejected, SettingsError, Unavailable
+from app.settings import Database
+from app.storage import contacts, ownership, queries
+from app.storage.connect import connect
+from app.storage.engine import engine
+from app.storage.rows import CounterDelta, HistoryRow, StoredContact
+from tests.storage.batches import (
+    LANE,
+    NOW,
+    applied,
+    batch,
+    change,
+    contact,
+    dead_letter,
+    own,
+)
+
+
+async def test_only_contacts_that_exist_are_loaded(mine: asyncpg.Connection) -> None:
+    made = [contact(f"c-{n}", tenant=tenant) for n in range(3) for tenant in ("a", "b")]
+    await applied(mine, batch(contacts=made))
+    keys = [(0, "a", "c-1"), (0, "b", "c-2"), (1, "a", "c-1"), (0, "c", "c-1"), (0, "a", "c-9")]
+    found = await contacts.load(mine, keys)
+    assert {(each.tenant, each.contact_id) for each in found} == {("a", "c-1"), ("b", "c-2")}
+
+
+async def test_no_keys_load_nothing(mine: asyncpg.Connection) -> None:
+    assert await contacts.load(mine, []) == []
+
+
+async def test_a_key_postgresql_cannot_hold_is_poison(mine: asyncpg.Connection) -> None:
+    with pytest.raises(RowRejected):
+        await contacts.load(mine, [(0, "default", "nul\x00")])
+
+
+async def test_contacts_are_loaded_by_their_key(mine: asyncpg.Connection) -> None:
+    """Whatever the statistics say: a table that was just filled has none."""
+    rows = await mine.fetch(f"EXPLAIN {contacts._LOAD}", [0], ["default"], ["c-1"])
+    plan = "\n".join(row[0] for row in rows)
+    assert "Nested Loop" in plan
+    assert "Index Scan using contact_pkey" in plan
+
+
+async def test_a_contact_is_read_as_it_was_written(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    await applied(mine, batch(contacts=[contact()]))
+    found = await queries.contact(reads, 0, "default", "c-1")
+    assert found == StoredContact(0, "default", "c-1", 1, "lead", 1, b"state", b"log")
+    assert await queries.contact(reads, 0, "default", "c-2") is None
+
+
+async def test_counts_are_of_one_tenant_or_of_all(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    await own(mine, 1)
+    deltas = [
+        CounterDelta(0, "a", "lead", 2),
+        CounterDelta(1, "a", "lead", 3),
+        CounterDelta(0, "b", "lead", 4),
+        CounterDelta(0, "b", "lost", 1),
+    ]
+    await applied(mine, batch(counters=deltas))
+    assert await queries.stage_counts(reads) == {"lead": 9, "lost": 1}
+    assert await queries.stage_counts(reads, "a") == {"lead": 5}
+
+
+async def test_dead_letters_are_paged_newest_first(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    letters = [dead_letter(source_offset=n, reason="ab"[n % 2]) for n in range(5)]
+    await applied(mine, batch(dead_letters=letters))
+    first = await queries.dead_letters(reads, limit=2)
+    then = await queries.dead_letters(reads, limit=9, before=first[-1].id)
+    assert [each.row.source_offset for each in first + then] == [4, 3, 2, 1, 0]
+    of_a = await queries.dead_letters(reads, limit=9, reason="a")
+    assert [each.row.source_offset for each in of_a] == [4, 2, 0]
+    assert first[0].lane == LANE
+
+
+async def test_partitions_are_listed_as_they_are(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    await own(mine, 1)
+    await applied(mine, batch(1))
+    rows = [await ownership.read_partition(mine, LANE, partition) for partition in (0, 1)]
+    assert await queries.partitions(reads, LANE) == rows
+    assert rows[0] is not None
+    assert rows[0].as_of == NOW + 1
+
+
+async def test_a_lane_is_read_as_recorded(other: asyncpg.Connection, reads: AsyncEngine) -> None:
+    assert await queries.lane(reads, LANE) is None
+    recorded = await ownership.record_lane(other, LANE, 12, ["a"], ["id-a"])
+    assert await queries.lane(reads, LANE) == recorded
+
+
+async def test_recent_opportunities_are_contacts_that_still_are(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    def entered(contact_id: str, seq: int = 1, at: int = 0, **different: Any) -> HistoryRow:
+        into = {"to_stage": "opportunity", "transition_id": f"{1:032x}"}
+        return replace(change(seq, contact_id, **into, **different), decided_at=NOW + at)
+
+    stages = {"now": "opportunity", "later": "opportunity", "lost": "lost", "again": "opportunity"}
+    await applied(
+        mine,
+        batch(
+            contacts=[contact(name, stage=stage) for name, stage in stages.items()],
+            history=[
+                entered("now", at=1),
+                entered("later", at=3),
+                entered("lost", at=9),
+                entered("again", at=0),
+                entered("again", 2, at=1, kind="revoked", revokes=f"{1:032x}"),
+                entered("again", 3, at=2),
+            ],
+        ),
+    )
+    found = await queries.recent_opportunities(reads, 9)
+    assert [(each.contact_id, each.change.seq) for each in found] == [
+        ("later", 1),
+        ("again", 3),
+        ("now", 1),
+    ]
+    assert len(await queries.recent_opportunities(reads, 1)) == 1
+
+
+async def test_the_size_of_the_database_is_in_bytes(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    assert await queries.database_bytes(reads) > 1_000_000
+
+
+async def test_reads_of_a_database_that_is_away_are_unavailable() -> None:
+    away = engine("postgresql://nobody@127.0.0.1:1/nothing")
+    with pytest.raises(Unavailable):
+        await queries.stage_counts(away)
+    await away.dispose()
+
+
+async def test_times_are_integers_on_the_lanes_connections(other: asyncpg.Connection) -> None:
+    assert await other.fetchval("SELECT $1::timestamptz", NOW) == NOW
+    assert await other.fetchval("SELECT '1970-01-01T00:00:01Z'::timestamptz") == 1_000_000
+
+
+async def test_a_connection_carries_the_owners_name(database: Database) -> None:
+    connection = await connect(database, application_name="incarnation-9")
+    assert await connection.fetchval("SHOW application_name") == "incarnation-9"
+    await connection.close()
+
+
+async def test_a_url_that_is_none_is_a_wrong_setting() -> None:
+    with pytest.raises(SettingsError, match="FUNNEL_DATABASE__URL"):
+        await connect(Database(url=SecretStr("http://x")), application_name="x")
