@@ -170,7 +170,9 @@ class Traffic:
         value = json.dumps(body).encode()
         if reason == "undecodable":
             value = value[: len(value) // 2]
-        headers = ((EXPECTED, reason.encode()), ("content-type", b"application/cloudevents+json"))
+        headers: tuple[tuple[str, bytes], ...] = ((EXPECTED, reason.encode()),)
+        if reason != "not_a_cloudevent":
+            headers += (("content-type", b"application/cloudevents+json"),)
         home = home_of("default", contact_id, self.partitions)
         return Sending(INTERACTIONS, home, contact_id.encode(), value, headers)
 
