@@ -104,7 +104,6 @@ def _verdict(services: Sequence[Service]) -> int:
         if reason is not None:
             log.error(
                 "a bug ended the process; please report it with these lines",
-                service=type(service).__name__,
                 exc_info=reason,
             )
             return 1

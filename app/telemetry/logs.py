@@ -6,6 +6,8 @@ library and come out in the same shape.
 
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import structlog
@@ -19,6 +21,7 @@ PERSONAL: Final = frozenset(
 
 _NOISY: Final = ("faust", "mode", "aiokafka", "alembic", "aiohttp.access", "asyncio")
 """Libraries that are heard from warnings on."""
+AGAIN_AFTER_SECONDS: Final = 10.0
 
 
 def configure(
@@ -55,6 +58,7 @@ def configure(
         )
     )
     handler.addFilter(is_worth_a_line)
+    handler.addFilter(Seldom())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
@@ -81,9 +85,28 @@ def is_worth_a_line(record: logging.LogRecord) -> bool:
     markers is answered NOT_ENOUGH_REPLICAS or CONCURRENT_TRANSACTIONS and retried.
     mode: a crashed service; the shell reports it itself, once.
     """
-    if record.msg == "Crashed reason=%r":
+    if "Crashed reason=" in str(record.msg):
         return False
     if record.name != "aiokafka.producer.sender" or record.levelno != logging.WARNING:
         return True
     said = record.getMessage()
     return "retrying" not in said or not ("NotEnoughReplicas" in said or "Concurrent" in said)
+
+
+class Seldom:
+    """Lets each of aiokafka's messages through once in a while: away brokers make it say them
+    dozens of times a second, and the lane says what is the matter itself."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._said: dict[tuple[str, str], float] = {}
+
+    def __call__(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("aiokafka"):
+            return True
+        # The template, not the text: a bounded number of them, whatever they are filled with.
+        key, now = (record.name, str(record.msg)), self._clock()
+        if now - self._said.get(key, -AGAIN_AFTER_SECONDS) < AGAIN_AFTER_SECONDS:
+            return False
+        self._said[key] = now
+        return True

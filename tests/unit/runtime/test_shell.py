@@ -1,16 +1,19 @@
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import Sequence
 
 import aiohttp
 import pytest
+import structlog
 from mode import Service
 
 from app.errors import Halted, SetupError
 from app.runtime.http import HttpService
 from app.runtime.lane import LaneService
 from app.runtime.shell import run
+from app.telemetry import logs
 from app.telemetry.health import Health
 from app.telemetry.metrics import Metrics
 
@@ -67,6 +70,24 @@ async def test_signal_drains_the_lane_and_exits_0(number: signal.Signals) -> Non
 async def test_bug_in_the_lane_exits_1() -> None:
     lane = Lane(fails_with=ZeroDivisionError("division by zero"))
     assert await run(lambda: [lane_service(lane)], drain_timeout_seconds=5.0) == 1
+
+
+async def test_bug_is_reported_once_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logs.configure("warning", "json")
+    try:
+        await run(
+            lambda: [lane_service(Lane(fails_with=ZeroDivisionError("by zero")))],
+            drain_timeout_seconds=5.0,
+        )
+    finally:
+        structlog.reset_defaults()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "a bug ended the process" in line
+    assert "ZeroDivisionError" in line
 
 
 async def test_lane_that_ends_unasked_is_a_bug() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.telemetry.logs import PERSONAL, configure, is_worth_a_line
+from app.telemetry.logs import AGAIN_AFTER_SECONDS, PERSONAL, Seldom, configure, is_worth_a_line
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +72,25 @@ def test_level_below_the_set_one_is_silent(capsys: pytest.CaptureFixture[str]) -
 def test_only_the_normal_course_is_silenced(message: str, heard: int) -> None:
     record = logging.LogRecord("aiokafka.producer.sender", 30, "", 0, message, (), None)
     assert is_worth_a_line(record) is bool(heard)
+
+
+def said(name: str, template: str, *args: object) -> logging.LogRecord:
+    return logging.LogRecord(name, 40, "", 0, template, args, None)
+
+
+def test_aiokafka_repeats_itself_only_after_a_while() -> None:
+    moments = iter([0.0, 1.0, AGAIN_AFTER_SECONDS, AGAIN_AFTER_SECONDS + 1])
+    seldom = Seldom(lambda: next(moments))
+    heard = [seldom(said("aiokafka", "Unable connect to node %s", n)) for n in range(4)]
+    assert heard == [True, False, True, False]
+
+
+def test_different_messages_of_aiokafka_do_not_silence_each_other() -> None:
+    seldom = Seldom(lambda: 0.0)
+    assert seldom(said("aiokafka", "one"))
+    assert seldom(said("aiokafka", "other"))
+
+
+def test_own_logs_may_repeat_themselves() -> None:
+    seldom = Seldom(lambda: 0.0)
+    assert [seldom(said("app.handling.lane", "again")) for _ in range(2)] == [True, True]
