@@ -145,7 +145,6 @@ class Decider:
                 accepted.append(record)
                 mine.add(item, address, decision)
                 tally[decision.verdict.value] += 1
-                owned.consecutive_dead_letters = 0
                 if not item.is_backfill:
                     batch.event_times.append(item.time)
             elif type(item) is Forwarded:
@@ -229,7 +228,6 @@ class Decider:
         outputs: list[OutputRecord],
     ) -> None:
         """A dead letter: a row and a record, in the same batch as everything else."""
-        owned.consecutive_dead_letters += 1
         self._metrics.dead_letters.labels(poison.reason).inc()
         outputs.append(self._encoder.dead_letter(record, poison, batch.decided_at))
         origin, original = as_dead_letter(record, self._topics[record.topic])

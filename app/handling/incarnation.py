@@ -16,6 +16,7 @@ from app.handling.batch import SourceKey
 from app.handling.cache import ContactCache
 from app.handling.decider import Decider
 from app.handling.holdings import Holdings
+from app.handling.lag import measure
 from app.handling.parts import Parts
 from app.handling.pipeline import Pipeline
 from app.handling.stall import StallGuard
@@ -66,6 +67,7 @@ class Incarnation:
                     pipeline.take_in(self._decider(load_on)),
                     pipeline.apply(apply_on),
                     pipeline.publish(),
+                    measure(self.holdings.owned, self._parts.source, self._parts.metrics),
                     self._keep_house(),
                 ],
             )

@@ -4,6 +4,7 @@ import asyncio
 
 from app.domain.interaction import Microseconds
 from app.handling.ports import Position
+from app.settings import DeadLetters
 from app.storage.rows import Offsets, PartitionMove, PartitionRow
 
 
@@ -17,10 +18,29 @@ class OwnedPartition:
         self.applied = self.decided
         self.published = self.decided
         self.is_active = False
-        self.consecutive_dead_letters = 0
+        self._dead_in_a_row = 0
+        self._dead_of_window = 0
+        self._handled_of_window = 0
         self._pending = 0
         self._settled = asyncio.Event()
         self._settled.set()
+
+    def too_many_dead(self, handled: int, dead: int, limits: DeadLetters) -> str | None:
+        """After a batch: why the partition should stop, or None. Bad data comes in ones, a bad
+        deploy in thousands."""
+        self._dead_in_a_row = self._dead_in_a_row + dead if dead == handled else 0
+        self._dead_of_window += dead
+        self._handled_of_window += handled
+        if self._dead_in_a_row >= limits.stop_after_consecutive:
+            return f"{self._dead_in_a_row} dead letters in a row"
+        if self._handled_of_window >= limits.stop_ratio_window:
+            ratio = self._dead_of_window / self._handled_of_window
+            self._dead_of_window = self._handled_of_window = 0
+            if ratio >= limits.stop_ratio:
+                return (
+                    f"{ratio:.0%} of the last {limits.stop_ratio_window} records are dead letters"
+                )
+        return None
 
     def begin_batch(self, next_offsets: Offsets, as_of: Microseconds) -> Position:
         """Number the next batch; it is pending until `published_up_to` has passed it."""

@@ -8,7 +8,7 @@ intake, and the consumer then stops fetching: that is the back-pressure.
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -45,9 +45,10 @@ class Pipeline:
         self._outlet = outlet
         self._suspects = suspects
         self._narrow_limit = batch_limit
-        self._decided: asyncio.Queue[DecidedBatch] = asyncio.Queue(
-            parts.settings.lane.queue_batches
-        )
+        lane = parts.settings.lane
+        self._full_limit = lane.batch_max_interactions
+        self._dead_limits = parts.settings.dead_letters
+        self._decided: asyncio.Queue[DecidedBatch] = asyncio.Queue(lane.queue_batches)
         self._backlog: deque[DecidedBatch] = deque()
         self._backlog_bytes = 0
         self._has_backlog = asyncio.Event()
@@ -78,7 +79,7 @@ class Pipeline:
                 number += 1
                 self._cache.evict(self._applied_number)
                 batch = await decider.decide(number, chunk, self._parts.clock())
-                self._guard_dead_letters(chunk)
+                self._guard_dead_letters(batch)
                 await self._decided.put(batch)
 
     async def apply(self, connection: asyncpg.Connection) -> None:
@@ -142,11 +143,7 @@ class Pipeline:
     @property
     def _batch_limit(self) -> int:
         """Small while a record that PostgreSQL rejects is looked for."""
-        return (
-            self._narrow_limit
-            if self._suspects
-            else self._parts.settings.lane.batch_max_interactions
-        )
+        return self._narrow_limit if self._suspects else self._full_limit
 
     async def _room(self) -> None:
         """Wait while too much is applied and not published."""
@@ -171,16 +168,16 @@ class Pipeline:
         self._has_room.set()
         return batches
 
-    def _guard_dead_letters(self, chunk: Fetched) -> None:
-        """Too many in a row is a bad deploy, not bad data: stop the partition and say so."""
-        limit = self._parts.settings.dead_letters.stop_after_consecutive
-        for owned, _ in chunk:
-            if owned.consecutive_dead_letters >= limit and owned.is_active:
+    def _guard_dead_letters(self, batch: DecidedBatch) -> None:
+        """Too many is a bad deploy, not bad data: stop the partition and say so."""
+        dead = Counter(row.partition for row in batch.dead_letters)
+        for owned, records in batch.fetched:
+            many = owned.too_many_dead(len(records), dead[owned.partition], self._dead_limits)
+            if many is not None and owned.is_active:
                 self._holdings.halt(
                     owned.partition,
-                    f"partition {owned.partition}: {limit} dead letters in a row. Look at them"
-                    " (funnel deadletters list), mend the producer or the model, then restart this"
-                    " worker to go on.",
+                    f"partition {owned.partition}: {many}. Look at them (funnel deadletters list),"
+                    " mend the producer or the model, then restart this worker to go on.",
                 )
 
     def _observe(self, batches: Sequence[DecidedBatch], started: float) -> None:

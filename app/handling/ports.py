@@ -55,6 +55,10 @@ class Source(Protocol):
         """Records of accepted partitions, each partition's in order; empty after the time-out."""
         ...
 
+    def ends(self, partition: int) -> Offsets:
+        """The end of each topic's partition as the last fetch saw it; 0: not fetched yet."""
+        ...
+
 
 class Outlet(Protocol):
     """The one transactional producer of an incarnation. Any exception: the outcome is unknown."""

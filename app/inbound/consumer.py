@@ -111,6 +111,11 @@ class LaneConsumer:
                 taken = self._take(max_records)
         return taken
 
+    def ends(self, partition: int) -> Offsets:
+        tps = self._tps(partition)
+        assigned = self._running.assignment()
+        return tuple(self._running.highwater(tp) or 0 if tp in assigned else 0 for tp in tps)
+
     def _take(self, max_records: int) -> dict[int, list[SourceRecord]]:
         fetcher = self._running._fetcher
         taken: dict[int, list[SourceRecord]] = {}

@@ -1,0 +1,146 @@
+"""The service as its users meet it: topics in, topics out; one worker lane for a module's tests."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka.admin import AIOKafkaAdminClient
+
+from app.bootstrap import build_lane
+from app.domain.routing import home_partition
+from app.domain.topics import Topic
+from app.outbound.topics import load_definitions
+from app.outbound.topics_apply import apply
+from app.runtime.embedded.stack import EmbeddedStack
+from app.settings import load
+from app.storage.migrate import migrate
+from app.telemetry.metrics import Metrics
+
+PARTITIONS = 12
+OUTPUTS = (Topic.STAGE_CHANGES, Topic.OPPORTUNITIES, Topic.CONTACTS, Topic.DEAD_LETTERS)
+
+
+class Service:
+    """Publish interactions, await what comes out for a contact."""
+
+    def __init__(
+        self,
+        producer: AIOKafkaProducer,
+        consumer: AIOKafkaConsumer,
+        url: str,
+        running: asyncio.Task[None],
+    ) -> None:
+        self._running = running
+        self._producer = producer
+        self._consumer = consumer
+        self.database_url = url
+        self._seen: list[tuple[str, bytes | None, dict[str, bytes], Any]] = []
+
+    def contact(self) -> str:
+        """A contact nobody has heard of."""
+        return f"crm-{secrets.token_hex(6)}"
+
+    async def publish(
+        self, contact: str, type_: str, data: dict[str, Any], /, **attributes: Any
+    ) -> str:
+        """One interaction; its id. `topic` and `partition` may be given for strange producers."""
+        topic = attributes.pop("topic", Topic.INTERACTIONS)
+        partition = attributes.pop("partition", home_partition(contact, PARTITIONS))
+        event = {
+            "specversion": "1.0",
+            "id": secrets.token_hex(8),
+            "source": "https://shop.example/forms",
+            "type": type_,
+            "subject": contact,
+            "data": data,
+            **attributes,
+        }
+        await self._producer.send_and_wait(
+            topic, json.dumps(event).encode(), key=contact.encode(), partition=partition
+        )
+        return str(event["id"])
+
+    async def records(self, topic: Topic, contact: str, at_least: int) -> list[dict[str, Any]]:
+        """The contact's records on an output topic, once there are `at_least`."""
+        while True:
+            mine = [
+                data
+                for seen, key, _, data in self._seen
+                if seen == topic and key == contact.encode()
+            ]
+            if len(mine) >= at_least:
+                return mine
+            record = await self._next()
+            headers = dict(record.headers)
+            is_json = record.topic != Topic.DEAD_LETTERS and record.value is not None
+            data = json.loads(record.value) if is_json else record.value
+            if isinstance(data, dict):
+                data["ce_type"] = headers["ce_type"].decode()
+            else:
+                data = {"value": record.value, "headers": headers}
+            self._seen.append((record.topic, record.key, headers, data))
+
+    async def _next(self) -> ConsumerRecord:
+        """The next output record; fails at once when the lane ends."""
+        record = asyncio.create_task(self._consumer.getone())
+        await asyncio.wait([record, self._running], timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        if not record.done():
+            record.cancel()
+            if self._running.done():
+                self._running.result()
+            raise TimeoutError("nothing more came out")
+        return record.result()
+
+    async def stages(self, contact: str, at_least: int) -> list[str]:
+        """The stages the contact went through, as its stage changes tell them."""
+        changes = await self.records(Topic.STAGE_CHANGES, contact, at_least)
+        return [change["to_stage"] for change in changes]
+
+
+@pytest.fixture(scope="module")
+def model() -> str:
+    """The model in force; a module overrides it."""
+    return "b2b-default@1"
+
+
+@pytest.fixture(scope="module")
+async def service(stack: EmbeddedStack, model: str) -> AsyncIterator[Service]:
+    name = f"scenario_{secrets.token_hex(4)}"
+    admin = await asyncpg.connect(stack.database_url)
+    await admin.execute(f"CREATE DATABASE {name}")
+    url = urlsplit(stack.database_url)._replace(path=f"/{name}").geturl()
+    await migrate(url)
+    topics = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap_servers)
+    await topics.start()
+    await apply(topics, load_definitions())
+    await topics.close()
+    settings = load(
+        {},
+        model=model,
+        kafka={"bootstrap_servers": stack.bootstrap_servers, "group_id": name},
+        database={"url": url},
+    )
+    lane = build_lane(settings, Metrics())
+    stop = asyncio.Event()
+    running = asyncio.create_task(lane.run(stop))
+    async with (
+        AIOKafkaProducer(bootstrap_servers=stack.bootstrap_servers) as producer,
+        AIOKafkaConsumer(
+            *OUTPUTS,
+            bootstrap_servers=stack.bootstrap_servers,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+        ) as consumer,
+    ):
+        yield Service(producer, consumer, url, running)
+    stop.set()
+    await running
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
