@@ -232,7 +232,9 @@ def opportunities_are_told(run: Run) -> Iterator[Violation]:
 
 def counters_agree(run: Run) -> Iterator[Violation]:
     counted = Counter(
-        (row.partition, tenant, row.stage) for (tenant, _), row in run.observed.contact_rows.items()
+        (row.partition, tenant, row.stage)
+        for (tenant, _), row in run.observed.contact_rows.items()
+        if row.stage != "none"
     )
     for key in sorted({*counted, *run.observed.counters}):
         stored = run.observed.counters.get(key, 0)

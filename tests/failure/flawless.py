@@ -26,6 +26,7 @@ DATA: Final[dict[str, dict[str, Any]]] = {
     "email.replied": {"message_id": "m1", "is_auto_reply": False},
     "demo.requested": {"product_id": "analytics"},
     "deal.lost": {"deal_id": "d1", "reason": "price"},
+    "email.opened": {"message_id": "m1"},
     "deal.won": {"deal_id": "d1", "amount": 1200, "currency": "EUR"},
 }
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.failure.checker import check
-from tests.failure.envelope import COMMANDS, EXPECTED, FORWARDED, INTERACTIONS, Record
+from tests.failure.envelope import COMMANDS, EXPECTED, FORWARDED, INTERACTIONS, Record, home_of
 from tests.failure.flawless import flawless_run, output_record, structured
-from tests.failure.observed import Ends, LaneRow, Observed
+from tests.failure.observed import ContactRow, Ends, LaneRow, Observed
 
 Break = Callable[[Observed], None]
 ADA, BOB = ("default", "ada"), ("default", "bob")
@@ -260,6 +260,18 @@ def test_a_flawless_run_has_no_violation() -> None:
     assert report.facts["off_home"] == 1
     assert report.facts["poison"] == 1
     assert report.facts["standing_transitions"] == 7
+
+
+def test_a_contact_without_a_stage_is_not_counted() -> None:
+    observed = flawless_run()
+    first = observed.inputs[0]
+    opened = structured("eve", "eve-0", "email.opened", 1)
+    home = home_of("default", "eve", observed.partitions)
+    record = first._replace(value=opened, partition=home, offset=50)
+    observed.inputs.append(record)
+    observed.contact_rows["default", "eve"] = ContactRow(home, "none", 0)
+    kinds = {violation.what for violation in check(observed).violations}
+    assert not [what for what in kinds if what.startswith("counter")]
 
 
 @pytest.mark.parametrize("damage", BREAKS, ids=lambda damage: damage.__name__)
