@@ -36,6 +36,7 @@ class LaneConsumer:
         self._topics = tuple(topics)
         self._index = {topic: index for index, topic in enumerate(self._topics)}
         self._accepted: set[int] = set()
+        self._assigned: frozenset[int] = frozenset()
         self._held: frozenset[int] = frozenset()
         self._consumer: AIOKafkaConsumer | None = None
 
@@ -73,11 +74,8 @@ class LaneConsumer:
             await self._consumer.stop()
 
     def assigned(self) -> frozenset[int]:
-        tps = self._running.assignment()
-        partitions = {tp.partition for tp in tps}
-        return frozenset(
-            p for p in partitions if all(TopicPartition(t, p) in tps for t in self._topics)
-        )
+        """None from a revocation to the next assignment: aiokafka still shows the old one then."""
+        return self._assigned
 
     def accept(self, partition: int, offsets: Offsets) -> None:
         tps = self._tps(partition)
@@ -94,8 +92,16 @@ class LaneConsumer:
     async def fetch(
         self, max_records: int, timeout_seconds: float
     ) -> dict[int, list[SourceRecord]]:
+        try:
+            return await self._fetch(max_records, timeout_seconds)
+        except KafkaError as failed:
+            raise Unavailable(f"Kafka, fetching: {failed!r}") from failed
+
+    async def _fetch(
+        self, max_records: int, timeout_seconds: float
+    ) -> dict[int, list[SourceRecord]]:
         consumer = self._running
-        consumer._coordinator.check_errors()
+        self._check_tasks(consumer)
         with consumer._subscription.fetch_context():
             hit(Failpoint.FETCH_BEFORE_POLL)
             if consumer._subscription.reassignment_in_progress:
@@ -115,6 +121,16 @@ class LaneConsumer:
         tps = self._tps(partition)
         assigned = self._running.assignment()
         return tuple(self._running.highwater(tp) or 0 if tp in assigned else 0 for tp in tps)
+
+    def _check_tasks(self, consumer: AIOKafkaConsumer) -> None:
+        """aiokafka's background tasks end for good at what they do not expect, and a fetch then
+        waits for ever: only a new process joins the group again."""
+        for task in (consumer._coordinator._coordination_task, consumer._fetcher._fetch_task):
+            if task.done():
+                raise AssertionError("the Kafka client's background task ended") from (
+                    None if task.cancelled() else task.exception()
+                )
+        consumer._coordinator.check_errors()
 
     def _take(self, max_records: int) -> dict[int, list[SourceRecord]]:
         fetcher = self._running._fetcher
@@ -143,6 +159,12 @@ class LaneConsumer:
     def _tps(self, partition: int) -> list[TopicPartition]:
         return [TopicPartition(topic, partition) for topic in self._topics]
 
+    def _whole(self, tps: set[TopicPartition]) -> frozenset[int]:
+        """Lane partitions of which every topic is there."""
+        return frozenset(
+            tp.partition for tp in tps if all(mine in tps for mine in self._tps(tp.partition))
+        )
+
     def _claim(self) -> frozenset[int]:
         """What to ask for at the next rebalance: nothing once the group has forgotten us."""
         coordinator = self._running._coordinator
@@ -165,11 +187,12 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         source = self._source
         source._accepted.clear()
+        source._assigned = frozenset()
         await self._rebalance.revoked(frozenset(tp.partition for tp in revoked))
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         source = self._source
         source._accepted.clear()
         source._running.pause(*assigned)
-        source._held = source.assigned()
+        source._assigned = source._held = source._whole(assigned)
         self._rebalance.assigned(source._held)

@@ -1,6 +1,6 @@
 """A rig for each test that asks for one, with a migrated database and topics of its own."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -41,10 +41,10 @@ class Once(dict[Failpoint, tuple[str, float, float]]):
 
 
 @pytest.fixture
-def armed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Once]:
+def armed(monkeypatch: pytest.MonkeyPatch) -> Once:
     once = Once()
     monkeypatch.setattr(failpoints, "_armed", once)
-    yield once
+    return once
 
 
 @pytest.fixture
