@@ -83,17 +83,26 @@ class BrokerCoordinator:
         try:
             async with asyncio.timeout(self._settings.transaction_timeout_seconds):
                 if self._reader is None:
-                    self._reader = AIOKafkaConsumer(
-                        bootstrap_servers=self._settings.bootstrap_servers,
-                        request_timeout_ms=int(self._settings.request_timeout_seconds * 1000),
-                    )
-                    hit(Failpoint.TAKEOVER_BEFORE_OFFSETS)
-                    await self._reader.start()
+                    self._reader = await self._start_reader()
                 yield self._reader
         except (KafkaError, OSError, TimeoutError) as failed:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
                 await self.close()
             raise Unavailable(f"{what}: {failed!r}") from failed
+
+    async def _start_reader(self) -> AIOKafkaConsumer:
+        """Kept only once it runs: who asks may be cancelled at any moment, the next one asks on."""
+        reader = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap_servers,
+            request_timeout_ms=int(self._settings.request_timeout_seconds * 1000),
+        )
+        try:
+            hit(Failpoint.TAKEOVER_BEFORE_OFFSETS)
+            await reader.start()
+        except BaseException:
+            await reader.stop()
+            raise
+        return reader
 
     async def _ask(self, client: AIOKafkaClient, partition: int) -> Position | None:
         group = self._settings.group_id
@@ -139,9 +148,10 @@ class BrokerCoordinator:
                 got = await consumer.getmany(*behind, timeout_ms=500)
                 for records in got.values():
                     for record in records:
-                        for name, value in record.headers:
-                            if name == BATCH_HEADER and value.startswith(prefix):
-                                highest = max(highest, int(value.rpartition(b"/")[2]))
+                        # The lane's own is the last: those before are its producer's.
+                        name, value = record.headers[-1] if record.headers else ("", b"")
+                        if name == BATCH_HEADER and value.startswith(prefix):
+                            highest = max(highest, int(value.rpartition(b"/")[2]))
                 behind = {tp for tp in behind if ends[tp] > await consumer.position(tp)}
         except (KafkaError, OSError) as failed:
             raise Unavailable(f"scanning outputs for {lane}/{partition}: {failed!r}") from failed

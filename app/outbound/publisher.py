@@ -65,7 +65,7 @@ class TransactionalOutlet:
             hit(Failpoint.INCARNATION_AFTER_INIT)
         except (KafkaError, OSError, TimeoutError) as failed:
             raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}") from failed
-        self._observe(producer.client)
+        self._observe(producer)
 
     async def publish(self, records: Sequence[OutputRecord], positions: Sequence[Position]) -> None:
         producer = self._producer
@@ -139,9 +139,11 @@ class TransactionalOutlet:
             for topic, offset in zip(self._inputs, k.offsets, strict=True)
         }
 
-    def _observe(self, client: Any) -> None:
-        """aiokafka silently repeats a request that timed out or lost its connection: notice it."""
-        send = client.send
+    def _observe(self, producer: AIOKafkaProducer) -> None:
+        """aiokafka silently repeats a request that timed out, lost its connection or met a
+        coordinator that moved away: notice it."""
+        send = producer.client.send
+        forget = producer._sender._coordinator_dead
 
         async def observed(node_id: int, request: Any, **options: Any) -> Any:
             try:
@@ -150,7 +152,12 @@ class TransactionalOutlet:
                 self._retried = f"{type(request).__name__}: {failed!r}"
                 raise
 
-        client.send = observed
+        def observed_loss(kind: Any) -> None:
+            self._retried = self._retried or f"the {kind.name.lower()} coordinator was lost"
+            forget(kind)
+
+        producer.client.send = observed
+        producer._sender._coordinator_dead = observed_loss
 
 
 def _build(producer: AIOKafkaProducer, records: Sequence[OutputRecord]) -> list[ProducedBatch]:
