@@ -17,7 +17,8 @@ from app.handling.records import Decoded, Decoder, Forwarded, OutputRecord, Sour
 from app.inbound.attributes import refuse_missing, refuse_nul, tenant_of, to_event, traceparent_of
 from app.inbound.effective_time import effective_time
 from app.inbound.envelope import read_document
-from app.inbound.event import Event, make_plain_reader
+from app.inbound.event import Event
+from app.inbound.plain import make_plain_reader
 from app.inbound.validation import DataCheck, Schema, load_schemas
 from app.settings import Limits
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from app.domain.timestamps import format_rfc3339, parse_rfc3339
 from app.handling.records import SourceRecord
-from app.inbound.attributes import refuse_nul, to_event
+from app.inbound.attributes import refuse_missing, refuse_nul, to_event
 from app.inbound.envelope import read_document
-from app.inbound.event import ATTRIBUTES, make_plain_reader
+from app.inbound.event import ATTRIBUTES
+from app.inbound.plain import make_plain_reader
 from app.settings import Limits
 from tests.load.fuzz_decoding import HEADER_VALUES, HEADERS, VALUES, flaw, record
-from tests.unit.inbound.events import ARRIVED_MS, COMMANDS, decoder, event
+from tests.unit.inbound.events import ARRIVED_MS, COMMANDS, binary, decoder, event, structured
 
 DECODE = decoder(3)
 READ_PLAIN = make_plain_reader(Limits())
@@ -61,23 +62,39 @@ records = st.builds(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(records)
 def test_any_record_is_accepted_forwarded_or_refused_with_a_reason(made: SourceRecord) -> None:
     assert flaw(made, DECODE(made)) is None
 
 
-@settings(max_examples=1000, deadline=None)
-@given(events, st.sampled_from([[], [("content-type", b"application/cloudevents+json")]]))
-def test_what_the_plain_way_accepts_the_thorough_way_reads_the_same(
-    whole: dict[str, Any], some: list[tuple[str, bytes | None]]
-) -> None:
-    made = SourceRecord(0, 0, 0, ARRIVED_MS, None, msgspec.json.encode(whole), some)
+def as_structured(whole: dict[str, Any]) -> SourceRecord:
+    value = msgspec.json.encode(whole)
+    content_type = [("content-type", b"application/cloudevents+json")]
+    return SourceRecord(0, 0, 0, ARRIVED_MS, None, value, content_type if whole else [])
+
+
+def as_binary(whole: dict[str, Any]) -> SourceRecord:
+    attributes = [
+        (f"ce_{name}", str(value).encode()) for name, value in whole.items() if name != "data"
+    ]
+    return SourceRecord(0, 0, 0, ARRIVED_MS, None, msgspec.json.encode(whole["data"]), attributes)
+
+
+@settings(max_examples=300, deadline=None)
+@given(records | events.map(as_structured) | events.map(as_binary))
+def test_what_the_plain_way_accepts_the_thorough_way_reads_the_same(made: SourceRecord) -> None:
     plain = READ_PLAIN(made)
     if plain is not None:
-        document = read_document(made, Limits(), is_from_lane=False)
+        document = read_document(made, Limits(), is_from_lane=made.topic == COMMANDS)
+        refuse_missing(document)
         refuse_nul(document, made)
         assert to_event(document) == plain
+
+
+def test_the_plain_way_takes_what_most_producers_send() -> None:
+    for made in (structured(event()), binary(event()), structured(event())._replace(headers=[])):
+        assert READ_PLAIN(made) is not None
 
 
 @settings(deadline=None)
