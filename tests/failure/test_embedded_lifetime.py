@@ -18,6 +18,7 @@ from app.errors import SetupError
 from app.runtime.embedded.leftovers import end_leftovers
 from app.runtime.embedded.lock import data_lock
 from app.runtime.embedded.process import ServerProcess
+from app.runtime.embedded.readiness import until_ready
 from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
 
 GONE_SECONDS = 20.0
@@ -146,6 +147,15 @@ async def test_a_server_that_ignores_the_order_to_stop_is_crashed(tmp_path: Path
 async def test_a_program_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="could not start /no/such/program"):
         await ServerProcess.spawn(["/no/such/program"], tmp_path / "log")
+
+
+async def test_a_server_that_ends_while_starting_gives_its_last_words(tmp_path: Path) -> None:
+    async def never() -> bool:
+        return False
+
+    server = await ServerProcess.spawn(["sh", "-c", "echo disk full; exit 1"], tmp_path / "log")
+    with pytest.raises(SetupError, match=r"Kafka ended while starting:\n  disk full"):
+        await until_ready("Kafka", server, never)
 
 
 async def test_a_leftover_is_ended_and_its_namesake_elsewhere_is_not(tmp_path: Path) -> None:

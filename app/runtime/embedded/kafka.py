@@ -1,23 +1,20 @@
 """A real Apache Kafka for one machine: one KRaft node that is broker and controller."""
 
-import asyncio
 import os
 import shutil
-import struct
 import uuid
 from base64 import urlsafe_b64encode
-from contextlib import suppress
 from pathlib import Path
 
 from app.errors import SetupError
 from app.runtime.embedded.java import Java
 from app.runtime.embedded.leftovers import end_leftovers
 from app.runtime.embedded.ports import HOST, choose_port
+from app.runtime.embedded.probe import serves_a_broker
 from app.runtime.embedded.process import ServerProcess
+from app.runtime.embedded.readiness import until_ready
 
-START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 20.0
-PROBE_SECONDS = 0.03
 LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 
 SETTINGS = {
@@ -93,11 +90,7 @@ class EmbeddedKafka:
             ],
             self.log,
         )
-        try:
-            await self._until_ready(self._process)
-        except BaseException:
-            await self._process.crash()
-            raise
+        await until_ready("Kafka", self._process, lambda: serves_a_broker(self.port))
 
     async def stop(self) -> None:
         """A clean shutdown; nothing when it does not run."""
@@ -155,36 +148,3 @@ class EmbeddedKafka:
         )
         if await process.finished() != 0:
             raise SetupError(f"Kafka could not format {self._data}:\n{process.last_words()}")
-
-    async def _until_ready(self, process: ServerProcess) -> None:
-        try:
-            async with asyncio.timeout(START_TIMEOUT_SECONDS):
-                while not await _serves_a_broker(self.port):
-                    if not process.is_running:
-                        raise SetupError(f"Kafka ended while starting:\n{process.last_words()}")
-                    await asyncio.sleep(PROBE_SECONDS)
-        except TimeoutError:
-            raise SetupError(
-                f"Kafka was not ready within {START_TIMEOUT_SECONDS:.0f} s:\n{process.last_words()}"
-            ) from None
-
-
-async def _serves_a_broker(port: int) -> bool:
-    """Does Metadata list a broker? Before that the port answers, but no topic can be made."""
-    request = struct.pack(">hhihi?", 3, 4, 1, -1, 0, False)  # Metadata v4, of no topic
-    try:
-        reader, writer = await asyncio.open_connection(HOST, port)
-    except OSError:
-        return False
-    try:
-        writer.write(struct.pack(">i", len(request)) + request)
-        size = struct.unpack(">i", await reader.readexactly(4))[0]
-        answer = await reader.readexactly(size)
-    except (OSError, asyncio.IncompleteReadError):
-        return False
-    finally:
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
-    brokers: int = struct.unpack_from(">i", answer, 8)[0]  # after correlation id and throttle time
-    return brokers > 0

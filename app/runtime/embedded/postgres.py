@@ -5,7 +5,6 @@ so both roles need a password: random, made with the cluster, kept beside its da
 the database `funnel` and may make others; the service needs no more.
 """
 
-import asyncio
 import os
 import secrets
 import shutil
@@ -21,10 +20,9 @@ from app.runtime.embedded.leftovers import end_leftovers
 from app.runtime.embedded.place import prepare_place
 from app.runtime.embedded.ports import HOST, choose_port
 from app.runtime.embedded.process import ServerProcess
+from app.runtime.embedded.readiness import until_ready
 
-START_TIMEOUT_SECONDS = 60.0
 STOP_TIMEOUT_SECONDS = 20.0
-PROBE_SECONDS = 0.03
 PASSWORD_FILE = "password"  # noqa: S105 - a file's name
 
 SETTINGS = {
@@ -99,11 +97,7 @@ class EmbeddedPostgres:
             self.log,
             self._account,
         )
-        try:
-            await self._until_ready(self._process)
-        except BaseException:
-            await self._process.crash()
-            raise
+        await until_ready("PostgreSQL", self._process, self._is_set_up)
 
     async def stop(self) -> None:
         """A fast shutdown: open transactions end; nothing when it does not run."""
@@ -147,21 +141,6 @@ class EmbeddedPostgres:
             )
         password.rename(new / PASSWORD_FILE)
         new.rename(self._data)
-
-    async def _until_ready(self, process: ServerProcess) -> None:
-        try:
-            async with asyncio.timeout(START_TIMEOUT_SECONDS):
-                while not await self._is_set_up():
-                    if not process.is_running:
-                        raise SetupError(
-                            f"PostgreSQL ended while starting:\n{process.last_words()}"
-                        )
-                    await asyncio.sleep(PROBE_SECONDS)
-        except TimeoutError:
-            raise SetupError(
-                f"PostgreSQL was not ready within {START_TIMEOUT_SECONDS:.0f} s:\n"
-                f"{process.last_words()}"
-            ) from None
 
     async def _is_set_up(self) -> bool:
         """Connect and make what the service needs; False while it still starts or recovers."""
