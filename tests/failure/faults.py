@@ -5,7 +5,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import for_code
@@ -15,6 +15,7 @@ from app.runtime.embedded.stack import EmbeddedStack
 from tests.failure.fleet import Fleet
 from tests.failure.reading import GROUP, count_rebalances
 
+FORGET: Final = "forget_offsets"
 Injection = Callable[[], Coroutine[Any, Any, None]]
 Say = Callable[[str], None]
 
@@ -31,7 +32,9 @@ def plan(rng: random.Random, counts: Mapping[str, int], seconds: float) -> list[
     """
     faults = [fault for fault, count in counts.items() for _ in range(count)]
     rng.shuffle(faults)
-    faults.sort(key=lambda fault: fault != "forget_offsets")
+    for _ in range(counts.get(FORGET, 0)):
+        faults.remove(FORGET)
+        faults.insert(len(faults) // 5, FORGET)
     step = seconds / max(1, len(faults))
     return [
         Planned(position * step + rng.uniform(0, step), fault)
@@ -54,7 +57,7 @@ class Faults:
             "restart": fleet.restart,
             "postgres": self._crash_postgres,
             "broker": self._crash_broker,
-            "forget_offsets": self._forget_offsets,
+            FORGET: self._forget_offsets,
         }
 
     async def run(self, planned: list[Planned]) -> None:

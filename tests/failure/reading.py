@@ -1,15 +1,15 @@
 """Reads everything a run left behind: topics as read_committed, tables, offsets of the group."""
 
 import asyncio
-from collections.abc import Collection, Iterable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import msgspec
 import zstandard
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, for_code
 
 from tests.failure.envelope import COMMANDS, INTERACTIONS, Coordinates, Record
 from tests.failure.observed import (
@@ -30,6 +30,8 @@ DEAD_LETTERS: Final = "dlq.funnel.interactions.v1"
 OUTPUTS: Final = (STAGE_CHANGES, OPPORTUNITIES, CONTACTS, DEAD_LETTERS)
 GROUP: Final = "funnel"
 IDLE_SECONDS: Final = 10.0
+
+Answer = TypeVar("Answer")
 
 
 async def observe(
@@ -117,33 +119,18 @@ async def _group_partitions(bootstrap_servers: str) -> list[TopicPartition]:
 
 async def read_committed(bootstrap_servers: str) -> dict[Partition, tuple[int, str]]:
     """K: the group's committed offsets."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=5000)
-    await admin.start()
-    try:
-        async with asyncio.timeout(60):
-            while True:
-                try:
-                    offsets = await admin.list_consumer_group_offsets(GROUP)
-                    break
-                except KafkaError as failed:
-                    if not failed.retriable:
-                        raise
-                    await asyncio.sleep(0.5)
+
+    async def ask(admin: AIOKafkaAdminClient) -> dict[Partition, tuple[int, str]]:
+        offsets = await admin.list_consumer_group_offsets(GROUP)
         return {(tp.topic, tp.partition): (at.offset, at.metadata) for tp, at in offsets.items()}
-    finally:
-        await admin.close()
+
+    return await _ask_coordinator(bootstrap_servers, ask)
 
 
 async def count_rebalances(bootstrap_servers: str) -> int:
     """The group's generation, by joining it once more when all its members are gone."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=5000)
-    await admin.start()
-    try:
-        async with asyncio.timeout(30):
-            while await _members(admin):  # noqa: ASYNC110 - the broker tells nobody
-                await asyncio.sleep(0.2)
-    finally:
-        await admin.close()
+    while await _ask_coordinator(bootstrap_servers, _count_members):
+        await asyncio.sleep(0.5)
     consumer = AIOKafkaConsumer(
         *INPUTS, bootstrap_servers=bootstrap_servers, group_id=GROUP, enable_auto_commit=False
     )
@@ -157,9 +144,31 @@ async def count_rebalances(bootstrap_servers: str) -> int:
         await consumer.stop()
 
 
-async def _members(admin: AIOKafkaAdminClient) -> int:
+async def _count_members(admin: AIOKafkaAdminClient) -> int:
     (answer,) = await admin.describe_consumer_groups([GROUP])
+    for error_code, *_ in answer.groups:
+        if error_code:
+            raise for_code(error_code)("the group can't be described")
     return sum(len(group[5]) for group in answer.groups)
+
+
+async def _ask_coordinator(
+    bootstrap_servers: str, ask: Callable[[AIOKafkaAdminClient], Awaitable[Answer]]
+) -> Answer:
+    """The answer, once the group's coordinator is there."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=5000)
+    await admin.start()
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    return await ask(admin)
+                except KafkaError as failed:
+                    if not failed.retriable:
+                        raise
+                await asyncio.sleep(0.5)
+    finally:
+        await admin.close()
 
 
 def _consumer(bootstrap_servers: str, isolation: str) -> AIOKafkaConsumer:

@@ -1,5 +1,8 @@
 """A short `make chaos`: real workers, killed, stopped and cut off, lose and repeat nothing."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,15 @@ SHORT = Scale(
     faults={"kill": 4, "zombie": 1, "restart": 1, "postgres": 1},
     drain_seconds=60.0,
 )
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """Its own stack is killed here, so the shared one is not used; other accounts can reach it."""
+    directory = Path(tempfile.mkdtemp(prefix="funnel-chaos-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
 
 
 @pytest.mark.timeout(240)
