@@ -83,38 +83,35 @@ def history_rows(rows: list[HistoryRow]) -> bytes:
     out: list[bytes] = [_HEADER]
     try:
         for row in rows:
-            out += _history_row(row)
+            change = row.change
+            contact_id, body = row.contact_id.encode(), detail.pack(change)
+            assert len(change.transition_id) == 32, "a transition_id has 32 hex digits"
+            out += (
+                _history(
+                    18,
+                    4, row.partition,
+                    4, change.seq,
+                    4, change.cycle,
+                    4, change.revision,
+                    8, change.effective_at - POSTGRES_EPOCH,
+                    8, row.decided_at - POSTGRES_EPOCH,
+                    1, change.late,
+                    16, bytes.fromhex(change.transition_id),
+                    len(contact_id),
+                ),
+                contact_id,
+                _texts(
+                    (row.tenant, change.kind, change.transition, change.from_stage,
+                     change.to_stage, change.view.stage, change.model)
+                ),
+                _NULL if change.revokes is None else _length(16) + bytes.fromhex(change.revokes),
+                _length(len(body)),
+                body,
+            )  # fmt: skip
     except (error, UnicodeEncodeError, OverflowError) as wrong:
         raise RowRejected(f"a history row has no PostgreSQL form: {_safe(wrong)}") from None
     out.append(_TRAILER)
     return b"".join(out)
-
-
-def _history_row(row: HistoryRow) -> tuple[bytes, ...]:
-    change = row.change
-    contact_id, body = row.contact_id.encode(), detail.pack(change)
-    return (
-        _history(
-            18,
-            4, row.partition,
-            4, change.seq,
-            4, change.cycle,
-            4, change.revision,
-            8, change.effective_at - POSTGRES_EPOCH,
-            8, row.decided_at - POSTGRES_EPOCH,
-            1, change.late,
-            16, _uuid(change.transition_id),
-            len(contact_id),
-        ),
-        contact_id,
-        _texts(
-            (row.tenant, change.kind, change.transition, change.from_stage, change.to_stage,
-             change.view.stage, change.model)
-        ),
-        _NULL if change.revokes is None else _length(16) + _uuid(change.revokes),
-        _length(len(body)),
-        body,
-    )  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
@@ -122,12 +119,6 @@ def _texts(texts: tuple[str, ...]) -> bytes:
     """Columns that take few values, as one piece."""
     encoded = [text.encode() for text in texts]
     return b"".join(_length(len(text)) + text for text in encoded)
-
-
-def _uuid(digits: str) -> bytes:
-    """32 hex digits; anything else is a bug."""
-    assert len(digits) == 32, "a transition_id has 32 hex digits"
-    return bytes.fromhex(digits)
 
 
 def _safe(wrong: Exception) -> str:

@@ -20,7 +20,8 @@ from app.storage.rows import (
 ME: Final = "incarnation-1"
 LANE: Final = "contact"
 NOW: Final = 1_790_000_000_123_456
-DAY: Final = date(2026, 9, 21)
+DAY: Final = date(2020, 1, 2)
+"""A day without a table of its own."""
 
 VIEW: Final = View(
     stage="lead", cycle=1, organisation="met", opportunity="unknown", stakeholder="unknown",

@@ -1,11 +1,15 @@
 """What one apply leaves in PostgreSQL."""
 
+from datetime import UTC, datetime
+
 import asyncpg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.changes import SealedChunk
-from app.storage import contacts, ownership, queries
+from app.storage import apply, contacts, ownership, queries
+from app.storage.days import ensure_segment_days
 from app.storage.rows import CounterDelta, SealedRow, StoredChange
 from tests.storage.batches import (
     DAY,
@@ -181,3 +185,34 @@ async def test_a_batch_without_records_moves_the_row_only(mine: asyncpg.Connecti
 async def test_staged_rows_are_gone_after_the_commit(mine: asyncpg.Connection) -> None:
     await applied(mine, batch(contacts=[contact()]))
     assert await mine.fetchval("SELECT count(*) FROM staged_contact") == 0
+
+
+async def test_contacts_are_merged_by_their_key(mine: asyncpg.Connection) -> None:
+    """Whatever the statistics say: a staged batch has none."""
+    rows = await mine.fetch(f"EXPLAIN {apply._MERGE}", 0)
+    plan = "\n".join(row[0] for row in rows)
+    assert "Nested Loop" in plan
+    assert "Index Scan using contact_pkey" in plan
+
+
+async def test_making_days_does_not_hold_up_an_apply(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    async with reads.connect() as connection:
+        made = await ensure_segment_days(connection, DAY, ahead=0)
+        assert made
+        await applied(mine, batch(1, segments=[segment(1, datetime.now(UTC).date())]))
+        await connection.rollback()
+
+
+async def test_an_apply_does_not_hold_up_making_days(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    async with mine.transaction(), reads.connect() as connection:
+        await mine.executemany(
+            apply._SEGMENT,
+            [(datetime.now(UTC).date(), LANE, 0, 1, (10, 0), NOW, 0, b"", b"")],
+        )
+        await connection.execute(text("SET lock_timeout = '1s'"))
+        assert await ensure_segment_days(connection, DAY, ahead=0)
+        await connection.rollback()

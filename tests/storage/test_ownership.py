@@ -1,6 +1,6 @@
 """The statements of takeover and release."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -111,10 +111,11 @@ async def test_only_its_owner_releases_a_partition(
 
 
 async def test_segments_come_in_order_across_days(mine: asyncpg.Connection) -> None:
-    days = {1: DAY + timedelta(days=1), 2: DAY, 3: DAY + timedelta(days=2), 4: DAY}
+    today = datetime.now(UTC).date()
+    days = {1: today + timedelta(days=1), 2: today, 3: DAY, 4: today + timedelta(days=2), 5: today}
     made = [segment(seq, day) for seq, day in days.items()]
     await applied(mine, *(batch(each.batch_seq, segments=[each]) for each in made))
-    assert await ownership.segments_after(mine, LANE, 0, 0, until=4, limit=9) == made
+    assert await ownership.segments_after(mine, LANE, 0, 0, until=5, limit=9) == made
 
 
 @pytest.mark.parametrize(
