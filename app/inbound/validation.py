@@ -24,13 +24,14 @@ class DataCheck:
         validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
         self.is_valid: Callable[[Any], bool] = validator.is_valid
         self._errors = validator.iter_errors
+        self._schema = whole
         self._names = frozenset(_property_names(schema)) | required
 
     def explain(self, data: Any) -> Poison:
         error = next(iter(self._errors(data)))
         steps = [step if self._is_safe(step) else "*" for step in error.instance_path]
         where = "/".join(["/data", *map(str, steps)])
-        return Poison(Reason.SCHEMA_VIOLATION, f"{where}: {_rule(error)}")
+        return Poison(Reason.SCHEMA_VIOLATION, f"{where}: {_rule(error, self._schema)}")
 
     def _is_safe(self, step: str | int) -> bool:
         """A key that the schema does not name may itself be personal data."""
@@ -42,7 +43,7 @@ def load_schemas(folder: Path = INTERACTION_SCHEMAS) -> dict[str, Schema]:
     return {path.stem: json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))}
 
 
-def _rule(error: jsonschema_rs.ValidationError) -> str:
+def _rule(error: jsonschema_rs.ValidationError, schema: Schema) -> str:
     kind = error.kind
     match kind.name:
         case "required":
@@ -53,8 +54,18 @@ def _rule(error: jsonschema_rs.ValidationError) -> str:
             return f"must be a {kind.value}"
         case "enum" | "const" | "pattern" | "minimum" | "maximum" | "minLength" | "maxLength":
             return f"must satisfy {kind.name} {json.dumps(kind.value)}"
-        case other:
-            return f"breaks the rule {other} of its schema"
+    asked = _description(schema, error.schema_path[:-1])
+    return f"must satisfy {kind.name}{f': {asked}' if asked else ''}"
+
+
+def _description(schema: Any, path: Sequence[str | int]) -> str | None:
+    """What the part of the schema at `path` says of itself; a path may also lead through a $ref."""
+    try:
+        for step in path:
+            schema = schema[step]
+        return str(schema["description"])
+    except (LookupError, TypeError):
+        return None
 
 
 def _property_names(schema: Any) -> set[str]:

@@ -285,6 +285,32 @@ def test_a_type_that_the_model_alone_knows_needs_what_the_model_says() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("type_", "data", "said"),
+    [
+        ("contact.profiled", {}, "/data: must satisfy anyOf: Who the contact is, at least one of"),
+        (
+            "trial.started",
+            {"product_id": "analytics", "trial_end": "2026-02-30"},
+            "/data/trial_end: must satisfy anyOf: When the trial ends: a date",
+        ),
+        (
+            "qualification.recorded",
+            {"criterion": "need", "value": "maybe"},
+            '/data/value: must satisfy enum ["met", "not_met", "unknown"]',
+        ),
+        (
+            "meeting.held",
+            {"with": ["a", ""], "product_id": "analytics"},
+            "/data/with/1: must satisfy minLength 1",
+        ),
+    ],
+)
+def test_what_is_asked_for_is_said(type_: str, data: dict[str, Any], said: str) -> None:
+    message = refusal(decoder()(structured(event(type=type_, data=data))))[1]
+    assert message.startswith(said)
+
+
 def test_admin_types_forwarded_from_the_interactions_topic_stay_refused() -> None:
     origin = f"{Topic.INTERACTIONS}:3:7:1772442845412".encode()
     record = structured(event(type="stage.override"), topic=COMMANDS)
