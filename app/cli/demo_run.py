@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from app.domain.interaction import Microseconds
     from app.simulation.traffic import Traffic
 
-SENDING_SECONDS: Final = 12.0
-"""The past is sent in about this time, however much it is, so that it can be watched."""
+SENDING_MAX_SECONDS: Final = 12.0
+PER_SECOND_MIN: Final = 250
+"""The past is sent so slowly that it can be watched, and no slower."""
 SETTLE_TIMEOUT_SECONDS: Final = 60.0
 OWN_TIMEOUT_SECONDS: Final = 15.0
 REFRESH_SECONDS: Final = 0.25
@@ -74,7 +75,7 @@ async def _watch_past(
 ) -> bool:
     """Send it and show the funnel until all of it is published; False: told to stop before."""
     sending = asyncio.create_task(_send(past, to))
-    deadline = time.monotonic() + SENDING_SECONDS + SETTLE_TIMEOUT_SECONDS
+    deadline = time.monotonic() + SENDING_MAX_SECONDS + SETTLE_TIMEOUT_SECONDS
     try:
         with screen() as show:
             while not stop.is_set() and not running.ended.done():
@@ -98,7 +99,7 @@ def _is_settled(figures: Figures, running: "Local") -> bool:
 
 async def _send(past: "Traffic", to: Sender) -> None:
     began = time.monotonic()
-    share = SENDING_SECONDS / len(past.deliveries)
+    share = min(1 / PER_SECOND_MIN, SENDING_MAX_SECONDS / len(past.deliveries))
     for number, delivery in enumerate(past.deliveries):
         if number % STEP == 0:
             ahead = began + number * share - time.monotonic()

@@ -94,6 +94,7 @@ async def _service(options: Options, say: Callable[[str], None]) -> AsyncIterato
 
     found = settings.load_without_stack()
     stack_file.refuse_second(found.data_dir)
+    refuse_taken(options.http_port if options.http_port is not None else found.http.port)
     async with embedded_stack(
         found.data_dir / options.directory,
         kafka_port=options.kafka_port,
@@ -105,6 +106,14 @@ async def _service(options: Options, say: Callable[[str], None]) -> AsyncIterato
         say("starting the worker")
         async with _worker(effective, stack) as local:
             yield local
+
+
+def refuse_taken(http_port: int) -> None:
+    """SetupError now, not after the stack has started."""
+    from app.runtime.embedded.ports import choose_port
+
+    if http_port != 0:
+        choose_port(http_port, "HTTP", "--http-port")
 
 
 def _addresses(stack: "EmbeddedStack", options: Options) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,6 @@ import pytest
 FUNNEL = [sys.executable, "-m", "app.cli.main"]
 PORTS = ["--kafka-port", "0", "--http-port", "0"]
 START_TIMEOUT_SECONDS = 120.0
-
-pytestmark = pytest.mark.stack
 
 
 @pytest.fixture
@@ -62,6 +61,7 @@ def dev(environment: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
                 running.kill()
 
 
+@pytest.mark.stack
 def test_demo_ends_by_itself_and_everything_adds_up(environment: dict[str, str]) -> None:
     answer = funnel(environment, "demo", "--exit", "--contacts", "80", *PORTS)
     assert answer.returncode == 0, answer.stderr
@@ -72,6 +72,7 @@ def test_demo_ends_by_itself_and_everything_adds_up(environment: dict[str, str])
     assert not stack_file(environment).exists()
 
 
+@pytest.mark.stack
 def test_dev_serves_other_commands_and_stops_clean(environment: dict[str, str]) -> None:
     with dev(environment) as running:
         where = json.loads(stack_file(environment).read_bytes())
@@ -101,13 +102,14 @@ def test_dev_serves_other_commands_and_stops_clean(environment: dict[str, str]) 
     assert not stack_file(environment).exists()
 
 
-def test_taken_port_is_named(environment: dict[str, str]) -> None:
-    with dev(environment):
-        taken = json.loads(stack_file(environment).read_bytes())["http_url"].rpartition(":")[2]
-        with tempfile.TemporaryDirectory(prefix="funnel-demo-") as other:
-            Path(other).chmod(0o755)
-            beside = {**environment, "FUNNEL_DATA_DIR": other}
-            answer = funnel(beside, "dev", "--kafka-port", "0", "--http-port", taken)
+@pytest.mark.parametrize("option", ["--http-port", "--kafka-port"])
+def test_taken_port_is_named_before_anything_starts(
+    option: str, environment: dict[str, str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        answer = funnel(environment, "dev", *PORTS, option, port)
     assert answer.returncode == 1
-    assert f"HTTP port {taken} on 127.0.0.1 is taken" in answer.stderr
+    assert f"port {port} on 127.0.0.1" in answer.stderr
+    assert "is taken" in answer.stderr
     assert "Traceback" not in answer.stderr
