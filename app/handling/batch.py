@@ -60,7 +60,7 @@ class DecidedBatch(msgspec.Struct):
 
     def source_keys(self) -> list[SourceKey]:
         """The records it was decided from."""
-        return [(r.topic, r.partition, r.offset) for _, records in self.fetched for r in records]
+        return [key_of(record) for _, records in self.fetched for record in records]
 
     def for_apply(self, lane: str) -> ApplyBatch:
         """With the K of every partition as known now."""
@@ -87,6 +87,10 @@ class DecidedBatch(msgspec.Struct):
             ],
             counters=self.counters,
         )
+
+
+def key_of(record: SourceRecord) -> SourceKey:
+    return record.topic, record.partition, record.offset
 
 
 def day_of(moment: Microseconds) -> date:

@@ -31,6 +31,9 @@ class Holdings:
         self._wanted: set[int] = set()
         self._changed = asyncio.Event()
         self._lock = asyncio.Lock()
+        self._is_ending = False
+        self._is_over = False
+        self._releases: set[asyncio.Task[bool]] = set()
         self._connection: asyncpg.Connection | None = None
         self.halted: dict[int, str] = {}
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -50,23 +53,48 @@ class Holdings:
         return owned is not None and owned.is_active
 
     def assigned(self, partitions: frozenset[int]) -> None:
-        """The group gave this member exactly these."""
+        """The group gave this member exactly these. What stays here stays halted."""
+        if self._is_ending:
+            return
         self._wanted = set(partitions)
+        self.halted = {p: why for p, why in self.halted.items() if p in partitions}
         self._changed.set()
 
     async def revoked(self, partitions: frozenset[int]) -> None:
         """The group takes these away: stop their intake, finish them, release them; bounded."""
         self._wanted -= partitions
-        try:
-            await self._release(partitions)
-        except (FunnelError, InjectedFault) as failed:
-            if not self.failed.done():
-                self.failed.set_exception(Unclean(f"a release failed: {failed}"))
+        if self._is_over:
+            return
+        release = asyncio.create_task(self._release(partitions))
+        self._releases.add(release)
+        await asyncio.wait([release])
+        self._releases.discard(release)
+        if not release.cancelled() and (failed := release.exception()) is not None:
+            self._fail(failed)
 
     async def release_all(self) -> bool:
         """Before the end; False where something could not be finished in time."""
+        self._is_ending = True
         self._wanted.clear()
-        return await self._release(frozenset(self._owned))
+        # Twice: a takeover under way may end in between.
+        return await self._release(frozenset(self._owned)) and await self._release(
+            frozenset(self._owned)
+        )
+
+    def end(self) -> None:
+        """The incarnation is over: nobody is left who could finish what a revocation waits for."""
+        self._is_ending = self._is_over = True
+        for release in self._releases:
+            release.cancel()
+        if self.failed.done():
+            self.failed.exception()  # it had its effect, or an earlier one ended the incarnation
+
+    def _fail(self, failed: BaseException) -> None:
+        """End the incarnation: aiokafka would only log what its listener raises."""
+        if isinstance(failed, FunnelError | InjectedFault):
+            failed = Unclean(f"a release failed: {failed}")
+        if not self._is_over and not self.failed.done():
+            self.failed.set_exception(failed)
 
     def halt(self, partition: int, why: str) -> None:
         """Let nothing more of it in until a person has looked."""
@@ -84,13 +112,15 @@ class Holdings:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            for partition in sorted(self._wanted):
+            for partition in sorted(self._wanted - self.halted.keys()):
                 async with self._lock:
                     await self._take_one(takeover, connection, partition)
 
     async def _take_one(
         self, takeover: Takeover, connection: asyncpg.Connection, partition: int
     ) -> None:
+        if partition in self.halted:
+            return
         owned = self._owned.get(partition)
         if owned is None:
             try:
@@ -111,9 +141,8 @@ class Holdings:
             if not is_remembered:
                 self._cache.forget(partition)
             self._released.pop(partition, None)
-            self.halted.pop(partition, None)
             self._owned[partition] = owned
-        if partition in self._wanted and not owned.is_active and partition not in self.halted:
+        if partition in self._wanted and not owned.is_active:
             hit(Failpoint.TAKEOVER_BEFORE_SEEK)
             self._parts.source.accept(partition, owned.decided.offsets)
             owned.is_active = True
@@ -159,6 +188,6 @@ class Holdings:
             published_seq=owned.published.batch_seq,
             published_offsets=owned.published.offsets,
         )
-        del self._owned[partition]
+        self._owned.pop(partition, None)
         if is_released:
             self._released[partition] = owned

@@ -5,12 +5,12 @@ away, its id is never used again, and the next incarnation takes every partition
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import asyncpg
 
-from app.errors import Poison, Unclean
+from app.errors import Poison, Unavailable, Unclean
 from app.failpoints import Failpoint, InjectedFault, hit
 from app.handling.batch import SourceKey
 from app.handling.cache import ContactCache
@@ -27,6 +27,7 @@ from app.storage.connect import connect
 from app.storage.rows import StoredContact
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
+WATCH_SECONDS: Final = 0.5
 
 
 class Incarnation:
@@ -34,21 +35,23 @@ class Incarnation:
         self,
         parts: Parts,
         owner: str,
-        rejected: Mapping[SourceKey, Poison],
+        rejected: dict[SourceKey, Poison],
         suspects: set[SourceKey],
         batch_limit: int,
+        stall: StallGuard,
     ) -> None:
         self._parts = parts
         self._owner = owner
         self._rejected = rejected
         self._outlet = parts.outlet(owner)
         self._cache = ContactCache(parts.settings.lane.cache_max_bytes)
-        self._stall = StallGuard(parts.settings.kafka.session_timeout_seconds / 2)
-        self.holdings = Holdings(parts, owner, self._cache, self._stall)
+        self.holdings = Holdings(parts, owner, self._cache, stall)
         self.pipeline = Pipeline(
-            parts, self.holdings, self._cache, self._outlet, suspects, batch_limit
+            parts, self.holdings, self._cache, self._outlet, suspects, rejected, batch_limit
         )
         self._connections: list[asyncpg.Connection] = []
+        self.is_up = False
+        """Its producer and its sessions stand; from here on its holdings tell how it is."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set and everything is drained. Raises what ended it otherwise."""
@@ -58,22 +61,24 @@ class Incarnation:
             await self._outlet.start()
             apply_on, load_on, own_on = await self._connect()
             self.holdings.assigned(self._parts.source.assigned())
+            self.is_up = True
             pipeline = self.pipeline
             await self._work(
                 stop,
                 [
-                    self._stall.tick(),
                     self.holdings.take_over(self._takeover(), own_on),
                     pipeline.take_in(self._decider(load_on)),
                     pipeline.apply(apply_on),
                     pipeline.publish(),
                     measure(self.holdings.owned, self._parts.source, self._parts.metrics),
+                    self._watch_sessions(),
                     self._keep_house(),
                 ],
             )
         except InjectedFault as fault:
             raise Unclean(str(fault)) from fault
         finally:
+            self.holdings.end()
             for connection in self._connections:
                 connection.terminate()
             await self._outlet.close()
@@ -108,6 +113,13 @@ class Incarnation:
         hit(Failpoint.INCARNATION_BEFORE_CONNECT)
         await applying.prepare(self._connections[0])
         return self._connections
+
+    async def _watch_sessions(self) -> None:
+        """An idle lane would not notice that PostgreSQL has gone, and go on saying it is ready."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if any(connection.is_closed() for connection in self._connections):
+                raise Unavailable("PostgreSQL closed a session of this lane")
 
     async def _keep_house(self) -> None:
         while True:

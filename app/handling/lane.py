@@ -18,6 +18,7 @@ from app.errors import Poison, RowRejected, Unavailable, Unclean
 from app.handling.batch import SourceKey
 from app.handling.incarnation import Incarnation
 from app.handling.parts import Parts
+from app.handling.stall import StallGuard
 from app.settings import Settings
 from app.telemetry.health import Health
 from app.telemetry.metrics import Metrics
@@ -45,6 +46,7 @@ class Lane:
         self._rejected: dict[SourceKey, Poison] = {}
         self._suspects: set[SourceKey] = set()
         self._batch_limit = settings.lane.batch_max_interactions
+        self._stall = StallGuard(settings.kafka.session_timeout_seconds / 2)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain, release and leave the group."""
@@ -52,6 +54,7 @@ class Lane:
         if parts is None:
             return
         reason = "start"
+        ticking = asyncio.create_task(self._stall.tick())
         try:
             while not stop.is_set():
                 self._metrics.incarnations.labels(reason).inc()
@@ -59,13 +62,14 @@ class Lane:
                 if reason in ("unclean", "fenced", "unavailable"):
                     await self._back_off(stop)
         finally:
+            ticking.cancel()
             await parts.source.stop()
             await parts.coordinator.close()
 
     def health(self) -> Health:
         """Ready: every assigned partition is worked on and nothing is halted."""
         current = self._current
-        if current is None:
+        if current is None or not current.is_up:
             return Health(ready=False, reasons=[self._trouble])
         halted = current.holdings.halted
         reasons = list(halted.values())
@@ -98,14 +102,20 @@ class Lane:
 
     async def _live(self, parts: Parts, stop: asyncio.Event) -> str:
         """One incarnation; returns why it ended."""
+        if self._stall.was_stalled():
+            # The group may have given everything away meanwhile: what it said before is void.
+            parts.source.rejoin()
+            self._stall.forget()
         owner = f"funnel-{uuid4().hex}"
-        incarnation = Incarnation(parts, owner, self._rejected, self._suspects, self._batch_limit)
+        incarnation = Incarnation(
+            parts, owner, self._rejected, self._suspects, self._batch_limit, self._stall
+        )
         self._current = incarnation
         started = time.monotonic()
         try:
             await incarnation.run(stop)
         except RowRejected as rejected:
-            self._narrow(incarnation.pipeline.applying, rejected)
+            self._narrow(incarnation.pipeline.refused, rejected)
             return "row_rejected"
         except (Unavailable, Unclean) as trouble:
             if time.monotonic() - started > CALM_SECONDS:
@@ -117,7 +127,9 @@ class Lane:
         return "stop"
 
     def _narrow(self, records: list[SourceKey], rejected: RowRejected) -> None:
-        """Smaller batches until the culprit is alone."""
+        """Smaller batches until the culprit is alone, then it is a dead letter."""
+        if not records or (len(records) == 1 and records[0] in self._rejected):
+            raise rejected  # no record's fault, or its dead letter is refused too: say so and end
         log.warning("row_rejected", records=len(records), why=str(rejected))
         self._trouble = str(rejected)
         if len(records) == 1:

@@ -14,7 +14,8 @@ from typing import Final
 
 import asyncpg
 
-from app.handling.batch import DecidedBatch, Fetched, SourceKey
+from app.errors import Poison, RowRejected
+from app.handling.batch import DecidedBatch, Fetched, SourceKey, key_of
 from app.handling.cache import ContactCache
 from app.handling.decider import Decider
 from app.handling.holdings import Holdings
@@ -28,7 +29,8 @@ FETCH_TIMEOUT_SECONDS: Final = 0.5
 
 
 class Pipeline:
-    """Runs for one incarnation. `suspects`: records of a batch PostgreSQL rejected a row of."""
+    """Runs for one incarnation. `suspects`: records of a batch PostgreSQL rejected a row of;
+    `rejected`: those of them that were found. Both forget what is applied."""
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class Pipeline:
         cache: ContactCache,
         outlet: Outlet,
         suspects: set[SourceKey],
+        rejected: dict[SourceKey, Poison],
         batch_limit: int,
     ) -> None:
         self._parts = parts
@@ -44,6 +47,7 @@ class Pipeline:
         self._cache = cache
         self._outlet = outlet
         self._suspects = suspects
+        self._rejected = rejected
         self._narrow_limit = batch_limit
         lane = parts.settings.lane
         self._full_limit = lane.batch_max_interactions
@@ -55,8 +59,8 @@ class Pipeline:
         self._has_room = asyncio.Event()
         self._applied_number = 0
         self._in_transaction = asyncio.Lock()
-        self.applying: list[SourceKey] = []
-        """The records of the batch in the apply."""
+        self.refused: list[SourceKey] = []
+        """The records among which is the one that PostgreSQL refuses a row of."""
 
     async def take_in(self, decider: Decider) -> None:
         """Fetch and decide, for ever."""
@@ -78,7 +82,11 @@ class Pipeline:
                     continue
                 number += 1
                 self._cache.evict(self._applied_number)
-                batch = await decider.decide(number, chunk, self._parts.clock())
+                try:
+                    batch = await decider.decide(number, chunk, self._parts.clock())
+                except RowRejected:
+                    self.refused = [key_of(record) for _, records in chunk for record in records]
+                    raise
                 self._guard_dead_letters(batch)
                 await self._decided.put(batch)
 
@@ -89,20 +97,26 @@ class Pipeline:
         while True:
             batch = await self._decided.get()
             await self._room()
-            self.applying = batch.source_keys()
+            keys = batch.source_keys()
             started = time.monotonic()
-            await applying.apply(
-                connection,
-                batch.for_apply(self._parts.lane),
-                transaction_timeout_seconds=database.transaction_timeout_seconds,
-                idle_timeout_seconds=database.idle_in_transaction_timeout_seconds,
-            )
+            try:
+                await applying.apply(
+                    connection,
+                    batch.for_apply(self._parts.lane),
+                    transaction_timeout_seconds=database.transaction_timeout_seconds,
+                    idle_timeout_seconds=database.idle_in_transaction_timeout_seconds,
+                )
+            except RowRejected:
+                self.refused = keys
+                raise
             metrics.apply_seconds.observe(time.monotonic() - started)
-            metrics.batch_size.observe(len(self.applying))
+            metrics.batch_size.observe(len(keys))
             for part in batch.parts:
                 part.owned.applied = part.position
-            if self._suspects:
-                self._suspects.difference_update(self.applying)
+            if self._suspects or self._rejected:
+                self._suspects.difference_update(keys)
+                for key in keys:
+                    self._rejected.pop(key, None)
             self._applied_number = batch.number
             batch.applied_at = time.monotonic()
             batch.fetched = []

@@ -41,6 +41,10 @@ class Source(Protocol):
         """Lane partitions of which every topic is this member's now."""
         ...
 
+    def rejoin(self) -> None:
+        """Doubt the assignment: none until the group has said again what is this member's."""
+        ...
+
     def accept(self, partition: int, offsets: Offsets) -> None:
         """Seek to D and let records flow, in one step."""
         ...

@@ -77,6 +77,11 @@ class LaneConsumer:
         """None from a revocation to the next assignment: aiokafka still shows the old one then."""
         return self._assigned
 
+    def rejoin(self) -> None:
+        self._assigned = frozenset()
+        self._accepted.clear()
+        self._running._coordinator.request_rejoin()
+
     def accept(self, partition: int, offsets: Offsets) -> None:
         tps = self._tps(partition)
         for tp, offset in zip(tps, offsets, strict=True):
