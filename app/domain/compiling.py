@@ -74,7 +74,8 @@ def _stages(node: Node) -> dict[str, Stage]:
     if NONE in stages:
         raise node.error("`none` is where a contact is before its first stage", "remove it")
     if stages[LEAD].owner == "sales":
-        raise node.error("a lead is not ready for sales", "give `lead` the owner marketing")
+        owner = node.child(LEAD).child("owner")
+        raise owner.error("a lead is not ready for sales", "give `lead` the owner marketing")
     return stages
 
 

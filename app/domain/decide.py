@@ -16,7 +16,7 @@ from app.domain.scoring import temperature
 from app.domain.views import is_qualification_needed, view, viewer
 from app.errors import RuleError
 
-__all__ = ["Decision", "decide", "explain", "is_qualification_needed", "view"]
+__all__ = ["Decision", "decide", "explain", "qualification_needed", "view"]
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -63,8 +63,11 @@ def decide(
     book = contact.book
     state = book.state
     contact.stage = state.stage
+    if changes:
+        book.temperature = changes[-1].view.temperature
+        return Decision(verdict, changes, True)
     heat = temperature(state, state.head_time, rules)
-    if heat == book.temperature and not changes and not kind.is_telling:
+    if heat == book.temperature and not kind.is_telling:
         return _APPLIED if verdict is Verdict.APPLIED else _LATE
     book.temperature = heat
     return Decision(verdict, changes, True)
@@ -102,3 +105,8 @@ def _rewrite(contact: Contact, late: Entry, rules: Rules, traceparent: str | Non
 def explain(contact: Contact, rules: Rules, at: Microseconds) -> list[Explanation]:
     """Why the contact is not elsewhere: every way out of its stage, with its guards."""
     return ways_out(contact.fold, max(at, contact.fold.head_time), rules)
+
+
+def qualification_needed(contact: Contact, rules: Rules, at: Microseconds) -> bool:
+    """Someone has to find out the contact's industry: an intent or a stage waits for it."""
+    return is_qualification_needed(contact.fold, rules, max(at, contact.fold.head_time))

@@ -114,7 +114,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _kept(name: str, value: Any) -> Scalar:
     if name == "reason":
-        return value if type(value) is str and _REASON(value) else "other"
+        return value if not value or (type(value) is str and _REASON(value)) else "other"
     if type(value) is str:
         return value if len(value) <= TEXT_MAX_CHARS else _text(value)
     return value if isinstance(value, int | float) else None

@@ -10,12 +10,14 @@ from app.domain.qualification import (
     NOT_MET,
     TRIAD,
     UNKNOWN,
+    is_any_not_met,
     told,
 )
 from app.domain.rules import Observation, Rules, Terms
 from app.domain.state import State
 
 _PROFILE = ("industry", "need")
+_BLOCKERS = frozenset(BLOCKERS)
 
 
 def two_way(state: State, at: Microseconds, rules: Rules) -> Observation:
@@ -44,11 +46,12 @@ def required_profile(terms: Terms) -> str:
 
 
 def blockers(state: State, at: Microseconds, rules: Rules) -> Observation:
-    against: list[str] = []
-    if state.facts:
-        against = [f"{name} not_met" for name in BLOCKERS if told(state, name, at) == NOT_MET]
     gated = rules.terms.gated
-    against += [f"{name} unknown" for name in gated if told(state, name, at) == UNKNOWN]
+    against: list[str] = []
+    if is_any_not_met(state, _BLOCKERS, at):
+        against = [f"{name} not_met" for name in BLOCKERS if told(state, name, at) == NOT_MET]
+    if gated:
+        against += [f"{name} unknown" for name in gated if told(state, name, at) == UNKNOWN]
     if "processing" in state.opted_out:
         against.append("opted out of processing")
     return ", ".join(against) or "nothing against", _ids(state, gated)
@@ -96,10 +99,13 @@ def deals(state: State, at: Microseconds, rules: Rules) -> Observation:
 
 
 def _criteria(state: State, at: Microseconds, names: tuple[str, ...]) -> Observation:
-    if not state.facts:
-        return f"{', '.join(names)} unknown", ()
-    said = ", ".join([f"{name} {told(state, name, at)}" for name in names])
-    return said, _ids(state, names)
+    """Those that are known; a fact that expired says unknown."""
+    facts = state.facts
+    known = [name for name in names if name in facts] if facts else []
+    if not known:
+        return "none of them known", ()
+    said = ", ".join([f"{name} {told(state, name, at)}" for name in known])
+    return said, tuple([facts[name].id for name in known])
 
 
 def _ids(state: State, names: tuple[str, ...]) -> tuple[str, ...]:

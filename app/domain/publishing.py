@@ -73,6 +73,7 @@ class Publisher:
         self, contact: Contact, rules: Rules, view_of: ViewOf, traceparent: str | None
     ) -> None:
         self.contact = contact
+        self.book = contact.book
         self.rules = rules
         self.view_of = view_of
         self.traceparent = traceparent
@@ -87,7 +88,7 @@ class Publisher:
         self, kind: Literal["changed", "corrected"], move: Made, view: View, is_late: bool
     ) -> None:
         entry = move.entry
-        tid = transition_id(self.contact.tenant, self.contact.contact_id, identity_of(move))
+        tid = self._id_of(identity_of(move))
         signal: Signal | None = None
         if kind == "changed":
             signal = _signal(move.from_stage, move.to_stage)
@@ -99,12 +100,13 @@ class Publisher:
             move.inferred,
             actor if isinstance(actor, str) else None,
         )
-        self.contact.seq += 1
+        contact = self.contact
+        contact.seq += 1
         self.changes.append(
             Change(
                 kind,
-                self.contact.seq,
-                self.contact.book.revision(tid),
+                contact.seq,
+                self.book.revision(tid),
                 tid,
                 move.transition,
                 move.from_stage,
@@ -124,18 +126,18 @@ class Publisher:
             )
         )
         if kind == "corrected":
-            self.contact.book.revise(tid)
+            self.book.revise(tid)
         self._hear(signal)
 
     def _revoke(self, gone: Standing, cause: Cause, view: View) -> None:
-        tid = transition_id(self.contact.tenant, self.contact.contact_id, gone.identity)
+        tid = self._id_of(gone.identity)
         signal: Signal | None = "revoked" if gone.to_stage == OPPORTUNITY else None
         self.contact.seq += 1
         self.changes.append(
             Change(
                 "revoked",
                 self.contact.seq,
-                self.contact.book.revision(tid),
+                self.book.revision(tid),
                 tid,
                 gone.transition,
                 gone.from_stage,
@@ -153,12 +155,15 @@ class Publisher:
                 signal,
             )
         )
-        self.contact.book.revise(tid)
+        self.book.revise(tid)
         self._hear(signal)
+
+    def _id_of(self, move: Identity) -> str:
+        return transition_id(self.contact.tenant, self.contact.contact_id, move)
 
     def _hear(self, signal: Signal | None) -> None:
         if signal is not None:
-            self.contact.book.is_heard_open = signal == "became"
+            self.book.is_heard_open = signal == "became"
 
     def rewritten(
         self, before: list[Standing], after: list[Made], base: tuple[str, int], late: Entry
@@ -201,7 +206,7 @@ class Publisher:
         """A reader of opportunities alone must end with the truth, too."""
         stage = after[-1].to_stage if after else base[0]
         is_open = stage == OPPORTUNITY
-        if is_open == self.contact.book.is_heard_open or not self.changes:
+        if is_open == self.book.is_heard_open or not self.changes:
             return
         if self.changes[-1].opportunity is not None:
             if not after:
@@ -215,7 +220,7 @@ class Publisher:
             opportunity="became" if is_open else "closed",
             outcome=None if is_open or ended is None else ended.outcome,
         )
-        self.contact.book.is_heard_open = is_open
+        self.book.is_heard_open = is_open
 
 
 def base_of(contact: Contact) -> tuple[str, int]:

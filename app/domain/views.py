@@ -26,11 +26,14 @@ def viewer(state: State, rules: Rules, at: Microseconds) -> ViewOf:
     at = max(at, state.head_time)
     engaged = engagement(state, at)
     fits = fit(state, at, rules)
-    organisation = level(state, "organisation", at)
-    opportunity = level(state, "opportunity", at)
-    stakeholder = level(state, "stakeholder", at)
+    organisation = opportunity = stakeholder = UNKNOWN
+    is_high = False
+    if state.facts:
+        organisation = level(state, "organisation", at)
+        opportunity = level(state, "opportunity", at)
+        stakeholder = level(state, "stakeholder", at)
+        is_high = told(state, "industry", at) == MET and not_blocked(state, at, rules)
     is_strong = engaged >= rules.terms.strong_engagement * 1000
-    is_high = told(state, "industry", at) == MET and not_blocked(state, at, rules)
     has_offer = bool(state.quotes) and any(until >= at for until in state.quotes.values())
     heat = temperature(state, at, rules)
     priority = round((fits + engaged) / 2)

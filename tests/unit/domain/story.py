@@ -1,0 +1,125 @@
+"""A contact's story for tests: interactions by day, told to the domain one by one."""
+
+from typing import Any
+
+from app.domain.changes import Change
+from app.domain.contact import Contact
+from app.domain.decide import Decision, decide
+from app.domain.interaction import Address, Interaction
+from app.domain.rules import Rules
+from app.models import load_rules
+
+DAY = 86_400_000_000
+MONDAY = 1_772_409_600_000_000
+"""2026-03-02T00:00:00Z"""
+B2B = load_rules("b2b-default@1")
+PROFILE_FIRST = load_rules("profile-first@1")
+
+DATA: dict[str, dict[str, Any]] = {
+    "website.visited": {"page_url": "https://example.org/p", "session_id": "s"},
+    "newsletter.signed_up": {"email": "ada@example.org", "list_id": "l", "consent": True},
+    "content.downloaded": {"content_id": "c", "content_type": "report"},
+    "email.opened": {"message_id": "m"},
+    "email.link_clicked": {"message_id": "m", "url": "https://example.org/l"},
+    "email.replied": {"message_id": "m", "is_auto_reply": False},
+    "phone.call_held": {"direction": "outbound", "duration_s": 60, "outcome": "connected"},
+    "tradeshow.contact_made": {"show_id": "t", "rep_id": "r", "conversation": True},
+    "demo.requested": {"product_id": "p"},
+    "pricing.requested": {"product_id": "p"},
+    "decision_deadline.communicated": {"deadline": "2026-04-01", "stated_by": "buyer"},
+    "campaign.contacted": {"campaign_id": "spring", "channel": "ads"},
+    "qualification.recorded": {"criterion": "industry", "value": "met"},
+    "meeting.held": {"with": "r", "product_id": "p"},
+    "quote.sent": {"quote_id": "q", "amount": 1, "currency": "EUR", "valid_until": "2026-06-01"},
+    "deal.updated": {"deal_id": "d"},
+    "deal.won": {"deal_id": "d", "amount": 1, "currency": "EUR"},
+    "deal.lost": {"deal_id": "d", "reason": "price"},
+    "deal.reopened": {"deal_id": "d"},
+    "owner.assigned": {"user": "rep-7"},
+    "contact.opted_out": {"scope": "processing"},
+    "contact.opted_in": {"scope": "processing"},
+    "contact.disqualified": {"reason": "spam"},
+    "stage.override": {"to_stage": "lead", "reason": "mistake", "actor": "rep-7"},
+    "account.linked": {"account_id": "acme"},
+    "contact.profiled": {"name": "Ada", "company": "Engines"},
+}
+
+
+def interaction(
+    kind: str,
+    day: float = 0,
+    event_id: str | None = None,
+    source: str = "/a",
+    contact_id: str = "crm-1",
+    automated: bool = False,
+    channel: str | None = None,
+    campaign_id: str | None = None,
+    **data: Any,
+) -> Interaction:
+    """On that day since MONDAY, its id ``type@day``.
+
+    The data is the type's usual, with what is given laid over.
+    """
+    time = MONDAY + round(day * DAY)
+    return Interaction(
+        "default",
+        contact_id,
+        source,
+        event_id or "@".join(filter(None, (kind, str(day), data.get("criterion")))),
+        kind,
+        time,
+        time + 1_000,
+        {**DATA.get(kind, {}), **data},
+        automated,
+        channel=channel,
+        campaign_id=campaign_id,
+    )
+
+
+class Story:
+    """One contact, in memory."""
+
+    def __init__(self, rules: Rules = B2B, contact_id: str = "crm-1") -> None:
+        self.rules = rules
+        self.contact = Contact.new("default", contact_id)
+        self.changes: list[Change] = []
+        self.told = 0
+
+    def tell(self, kind: str, day: float = 0, **options: Any) -> Decision:
+        options.setdefault("contact_id", self.contact.contact_id)
+        return self.hear(interaction(kind, day, **options))
+
+    def hear(self, each: Interaction) -> Decision:
+        self.told += 1
+        decision = decide(self.contact, each, Address(1, self.told), self.rules, each.time)
+        self.changes += decision.changes
+        return decision
+
+    @property
+    def stage(self) -> str:
+        return self.contact.stage
+
+    @property
+    def moves(self) -> list[str]:
+        """Records so far, as ``kind transition to_stage``, a plain change without its kind."""
+        return [
+            f"{'' if each.kind == 'changed' else each.kind + ' '}{each.transition} {each.to_stage}"
+            for each in self.changes
+        ]
+
+
+def story(*steps: tuple[str, float, dict[str, Any]], rules: Rules = B2B) -> Story:
+    """Several steps told at once."""
+    one = Story(rules)
+    for kind, day, options in steps:
+        one.tell(kind, day, **options)
+    return one
+
+
+def at_stage(stage: str, rules: Rules = B2B) -> Story:
+    """A contact that a person put into the stage on day 0, with no evidence of its own."""
+    one = Story(rules)
+    if stage != "none":
+        one.tell("stage.override", 0, to_stage=stage)
+    one.changes.clear()
+    return one

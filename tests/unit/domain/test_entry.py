@@ -1,0 +1,62 @@
+"""What the evidence log keeps of an interaction: no personal data, and nothing without a bound."""
+
+from typing import Any
+
+import pytest
+
+from app.domain.entry import ROLE_MAILBOX, Entry, entry_of
+from app.domain.interaction import Address
+from tests.unit.domain.story import B2B, Story, interaction
+
+
+def entry(kind: str, **options: Any) -> Entry:
+    return entry_of(interaction(kind, **options), Address(7, 3), B2B.types[kind], B2B)
+
+
+def test_nothing_personal_reaches_state_log_or_changes() -> None:
+    secrets = ("ada@example.org", "Ada Lovelace", "+49 30 1234", "Engines GmbH", "confided")
+    one = Story()
+    one.tell("form.submitted", 1, form_id="f", fields={"email": secrets[0], "who": secrets[1]})
+    one.tell("contact.profiled", 2, name=secrets[1], phone=secrets[2], company=secrets[3])
+    one.tell("email.replied", 3, email=secrets[0], text=secrets[4])
+    one.tell("contact.disqualified", 4, reason=f"said to be {secrets[0]}")
+    taken = one.contact.take_change()
+    assert taken is not None
+    stored = taken[0].state + taken[0].log_head + repr(one.changes).encode()
+    assert not [secret for secret in secrets if secret.encode() in stored]
+
+
+def test_only_the_fields_the_model_reads_are_kept() -> None:
+    assert entry("phone.call_held").fields == {"direction": "outbound", "outcome": "connected"}
+    assert entry("newsletter.signed_up").fields is None
+
+
+def test_a_long_text_is_kept_as_a_digest() -> None:
+    found = entry("deal.updated", deal_id="d" * 9_000).fields
+    assert found is not None
+    assert len(str(found["deal_id"])) == 33
+
+
+@pytest.mark.parametrize(
+    ("options", "is_role"),
+    [
+        ({"email": "info@firm.example"}, True),
+        ({"email": "Sales@firm.example"}, True),
+        ({"email": "Ada <support+x@firm.example>"}, True),
+        ({"email": "ada@firm.example"}, False),
+        ({"contact_id": "office@firm.example"}, True),
+        ({"contact_id": "crm-1"}, False),
+        ({"fields": {"mail": "info@firm.example"}}, True),
+        ({"fields": {"all": ["x", {"mail": "team@firm.example"}]}}, True),
+        ({"url": "https://social.example/@info"}, False),
+    ],
+)
+def test_role_mailboxes_are_seen_anywhere_in_key_and_data(
+    options: dict[str, Any], is_role: bool
+) -> None:
+    assert bool(entry("website.visited", **options).flags & ROLE_MAILBOX) is is_role
+
+
+def test_the_address_of_the_raw_record_is_kept() -> None:
+    found = entry("website.visited")
+    assert (found.batch_seq, found.ordinal) == (7, 3)
