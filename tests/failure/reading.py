@@ -129,7 +129,7 @@ async def read_committed(bootstrap_servers: str) -> dict[Partition, tuple[int, s
 
 async def count_rebalances(bootstrap_servers: str) -> int:
     """The group's generation, by joining it once more when all its members are gone."""
-    while await _ask_coordinator(bootstrap_servers, _count_members):
+    while await _ask_coordinator(bootstrap_servers, _count_members):  # noqa: ASYNC110 - no event
         await asyncio.sleep(0.5)
     consumer = AIOKafkaConsumer(
         *INPUTS, bootstrap_servers=bootstrap_servers, group_id=GROUP, enable_auto_commit=False

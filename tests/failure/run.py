@@ -1,6 +1,7 @@
 """One chaos run from an empty stack to a judgement."""
 
 import asyncio
+import logging
 import os
 import random
 import shutil
@@ -90,6 +91,7 @@ async def run_chaos(
     """Start everything empty in `directory`, break it as `scale` says, drain it, judge it."""
     started = time.monotonic()
     tell = say or _printer(started)
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers go away here all the time
     tell(f"chaos: seed {seed}{f', mutant {mutant}' if mutant else ''}")
     shutil.rmtree(directory, ignore_errors=True)
     (directory / "logs").mkdir(parents=True)
