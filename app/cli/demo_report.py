@@ -44,8 +44,8 @@ def adds_up(figures: Figures, past: "Traffic") -> bool:
     return is_complete
 
 
-async def explain_some(settings: "Settings") -> None:
-    """Some of the opportunities there are now: the way to them, and the why of the last step."""
+async def explain_some(settings: "Settings") -> str | None:
+    """Some of the opportunities there are now, the way to each and the why; the first's key."""
     from app.cli.contact import read_contact
     from app.cli.database import database
     from app.cli.explaining import told_path
@@ -53,11 +53,13 @@ async def explain_some(settings: "Settings") -> None:
 
     async with database(settings) as engine:
         found = await queries.recent_opportunities(engine, CANDIDATES)
-    for stored in telling(found, EXPLAINED):
+    chosen = telling(found, EXPLAINED)
+    for stored in chosen:
         known = await read_contact(settings, stored.tenant, stored.contact_id)
         printing.line()
         for line in told_path(known.history, known.interactions):
             printing.line(line)
+    return chosen[0].contact_id if chosen else None
 
 
 def telling(found: "list[StoredChange]", count: int) -> "list[StoredChange]":
@@ -72,7 +74,7 @@ def telling(found: "list[StoredChange]", count: int) -> "list[StoredChange]":
     return (first + rest)[:count]
 
 
-def how_to_look_further(running: "Local", exits: bool) -> None:
+def how_to_look_further(running: "Local", key: str, exits: bool) -> None:
     printing.line()
     if exits:
         printing.line("Run it without --exit to look further: funnel demo")
@@ -80,10 +82,10 @@ def how_to_look_further(running: "Local", exits: bool) -> None:
     printing.line("In another terminal, from this directory:")
     for command in (
         "funnel tail                      stage changes as they happen",
-        "funnel contact show crm-10003    one contact; also: history, why",
+        f"funnel contact show {key}    one contact; also: history, why",
         "funnel lag                       is anything behind?",
         "funnel deadletters list          what could not be processed",
-        "funnel publish demo.requested crm-10003 -f product_id=analytics",
+        f"funnel publish demo.requested {key} -f product_id=analytics",
         f"curl {running.http_url}/metrics",
     ):
         printing.line(f"  {command}")

@@ -48,8 +48,8 @@ async def run_demo(
         if not await _watch_past(past, to, look, running, stop):
             return 1
         is_complete = adds_up(await look(), past)
-        await explain_some(running.settings)
-        how_to_look_further(running, exits)
+        key = await explain_some(running.settings)
+        how_to_look_further(running, key or "crm-10000", exits)
         if not exits:
             showing = asyncio.create_task(_show_changes(running))
             await _go_on_live(seed, contacts, to, running, stop)
