@@ -1,6 +1,8 @@
 """A rig for each test that asks for one, with a migrated database and topics of its own."""
 
+import secrets
 from collections.abc import AsyncIterator, Callable
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -8,20 +10,37 @@ from app import failpoints
 from app.failpoints import Failpoint
 from app.runtime.embedded.stack import EmbeddedStack
 from app.storage.migrate import migrate
+from tests.conftest import execute
 from tests.failure.rig import Rig
 
 Arm = Callable[..., None]
 
 
+@pytest.fixture(scope="session")
+async def migrated(stack: EmbeddedStack) -> AsyncIterator[str]:
+    """The name of a migrated database to copy: ten times faster than migrating."""
+    name = f"rig_template_{secrets.token_hex(4)}"
+    await execute(stack.database_url, f"CREATE DATABASE {name}")
+    await migrate(_url(stack, name))
+    yield name
+    await execute(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
-async def rig(stack: EmbeddedStack, database_url: str, unique: str) -> AsyncIterator[Rig]:
-    await migrate(database_url)
-    made = Rig(stack.bootstrap_servers, database_url, unique)
+async def rig(stack: EmbeddedStack, migrated: str, unique: str) -> AsyncIterator[Rig]:
+    name = f"rig_{unique}"
+    await execute(stack.database_url, f"CREATE DATABASE {name} TEMPLATE {migrated}")
+    made = Rig(stack.bootstrap_servers, _url(stack, name), unique)
     try:
         await made.open()
         yield made
     finally:
         await made.close()
+        await execute(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _url(stack: EmbeddedStack, name: str) -> str:
+    return urlsplit(stack.database_url)._replace(path=f"/{name}").geturl()
 
 
 class Once(dict[Failpoint, tuple[str, float, float]]):

@@ -14,11 +14,13 @@ from typing import Any, Final
 import asyncpg
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import for_code
 from msgspec.structs import replace
 
 from app.bootstrap import CONTACT_LANE, OUTPUTS, now
 from app.domain.routing import home_partition, routing_key
 from app.domain.topics import CONTACT_LANE_INPUTS, Topic
+from app.handling.holdings import Holdings
 from app.handling.lane import Lane
 from app.handling.parts import Parts
 from app.handling.ports import Position
@@ -116,6 +118,11 @@ class Running:
         self.task = asyncio.create_task(self.lane.run(self.stop))
 
     @property
+    def holdings(self) -> Holdings:
+        assert self.lane._current is not None, "between incarnations"
+        return self.lane._current.holdings
+
+    @property
     def owned(self) -> list[int]:
         """Partitions that records flow from."""
         current = self.lane._current
@@ -130,6 +137,11 @@ class Running:
             return self.owned == list(partitions)
 
         await until(check)
+
+    @property
+    def generation(self) -> int:
+        """Of the group, as this member knows it."""
+        return int(self.source._running._coordinator.generation)
 
     def counted(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"funnel_{name}", labels) or 0.0
@@ -184,8 +196,13 @@ class Rig:
     async def create_topics(self, names: set[str]) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka["bootstrap_servers"])
         await admin.start()
-        await admin.create_topics([NewTopic(name, self.partitions, 1) for name in names])
-        await admin.close()
+        try:
+            answer = await admin.create_topics([NewTopic(n, self.partitions, 1) for n in names])
+            for _, error, *_ in answer.topic_errors:
+                if error:
+                    raise for_code(error)
+        finally:
+            await admin.close()
 
     async def close(self) -> None:
         for lane in self.lanes:
@@ -297,6 +314,13 @@ class Rig:
         """Everything sent is applied, and all that is applied is published."""
         await self.flush()
         await until(self._is_settled, seconds)
+
+    async def all_applied(self) -> None:
+        """D has reached what was sent to the interactions topic."""
+        await self.flush()
+        for partition in range(self.partitions):
+            _, ends = await self.coordinator.bounds(partition)
+            await self.applied(partition, ends[0])
 
     async def applied(self, partition: int, offset: int) -> None:
         """D of the interactions topic has reached `offset`."""

@@ -1,7 +1,16 @@
 """Taking partitions over: what a row, a predecessor and the group's offsets lead to."""
 
-from tests.failure.rig import Rig
-from tests.failure.rig_reading import proven
+import pytest
+from aiokafka import TopicPartition
+
+from app import bootstrap
+from app.errors import Halted
+from app.failpoints import Failpoint
+from app.inbound.consumer import LaneConsumer
+from tests.failure.conftest import Arm, Once
+from tests.failure.rig import Rig, until
+from tests.failure.rig_admin import forget_offsets, recreate_topic, truncate
+from tests.failure.rig_reading import proven, told
 
 
 async def test_a_first_lane_makes_the_rows_and_commits_batch_0(rig: Rig) -> None:
@@ -20,3 +29,196 @@ async def test_every_interaction_has_its_effects_once(rig: Rig) -> None:
     rig.lane()
     await rig.settled()
     assert await proven(rig) > 10
+
+
+async def test_after_a_clean_release_k_comes_from_the_row_and_nobody_is_fenced(rig: Rig) -> None:
+    first = rig.lane()
+    await rig.send_journeys(4)
+    await rig.settled()
+    await first.drain()
+    await forget_offsets(rig)  # so that only the row can tell
+    second = rig.lane()
+    await second.owns(0, 1)
+    assert second.counted("fences_total") == 0
+    await rig.send_journeys(4, first=4)
+    await rig.settled()
+    assert await proven(rig) > 8
+
+
+async def test_a_killed_owner_is_fenced_and_k_comes_from_the_group(rig: Rig) -> None:
+    first = rig.lane()
+    await rig.send_journeys(4)
+    await rig.settled()
+    owner = (await rig.known_row(0)).owner
+    await first.kill()
+    assert (await rig.known_row(0)).owner == owner
+    second = rig.lane()
+    await second.owns(0, 1)
+    assert second.counted("fences_total") == 1  # one id, however many rows name it
+    row = await rig.known_row(0)
+    assert row.published_seq == row.batch_seq
+    assert await proven(rig) > 4
+
+
+async def test_what_was_applied_and_not_published_is_published_by_the_next_owner(rig: Rig) -> None:
+    first = rig.lane()
+    await first.owns(0, 1)
+    first.may_publish.clear()
+    await rig.send_journeys(6)
+    await rig.all_applied()
+    assert await told(rig) == {}
+    await first.kill()
+    rig.lane()
+    await rig.settled()
+    assert await proven(rig) > 6
+
+
+async def test_deleted_offsets_are_found_again_on_the_outputs(rig: Rig) -> None:
+    first = rig.lane()
+    await rig.send_journeys(4)
+    await rig.settled()
+    first.may_publish.clear()
+    await rig.send_journeys(4, first=4)
+    await rig.all_applied()
+    await first.kill()
+    await forget_offsets(rig)
+    rig.lane()
+    await rig.settled()
+    assert await proven(rig) > 8
+
+
+async def test_the_scan_ignores_headers_that_producers_wrote(rig: Rig) -> None:
+    first = rig.lane()
+    forged = [("funnel-batch", b"contacts/0/999")]
+    await rig.send_raw(b"no event", 0, headers=forged)  # a dead letter keeps its headers
+    await rig.send_journeys(2)
+    await rig.settled()
+    await first.kill()
+    await forget_offsets(rig)
+    second = rig.lane()
+    await second.owns(0, 1)
+
+
+async def test_a_gap_in_the_outbox_halts_the_partition_and_says_so(rig: Rig) -> None:
+    first = rig.lane()
+    await first.owns(0, 1)
+    first.may_publish.clear()
+    await rig.send(rig.contact_on(0), 0)
+    await rig.applied(0, 1)
+    await rig.send(rig.contact_on(0), 1)
+    await rig.applied(0, 2)
+    await first.kill()
+    await rig.database.execute("DELETE FROM segment WHERE partition = 0 AND batch_seq = 1")
+    second = rig.lane()
+    await second.owns(1)
+    await until(lambda: second.lane.health().reasons)
+    (reason,) = second.lane.health().reasons
+    assert "partition 0: the outbox should go on with batch 1" in reason
+    assert await told(rig) == {}
+
+
+async def test_a_database_behind_what_is_published_halts(rig: Rig) -> None:
+    first = rig.lane()
+    await rig.send_journeys(2)
+    await rig.settled()
+    await first.kill()
+    await rig.database.execute("UPDATE lane_partition SET batch_seq = 0 WHERE partition = 1")
+    second = rig.lane()
+    await second.owns(0)
+    await until(lambda: "restored to an earlier point" in str(second.lane.health().reasons))
+
+
+async def test_an_owner_that_finds_its_own_id_starts_anew(rig: Rig) -> None:
+    lane = rig.lane()
+    await lane.owns(0, 1)
+    holdings = lane.holdings
+    del holdings._owned[1]  # as after a release that was not finished in time
+    holdings.assigned(frozenset({0, 1}))
+    await until(lambda: lane.ended("unclean") == 1)
+    await lane.owns(0, 1)
+    assert lane.counted("fences_total") == 1
+
+
+async def test_a_partition_i_released_and_nobody_moved_is_taken_by_its_row_alone(rig: Rig) -> None:
+    lane = rig.lane()
+    await rig.send_journeys(4)
+    await rig.settled()
+    epoch = (await rig.known_row(0)).epoch
+    cached = len(lane.holdings._cache)
+    assert cached > 0
+    takeovers = lane.counted("takeovers_total")
+    lane.source.rejoin()
+    await until(lambda: lane.counted("rebalances_total") > 1)
+    await lane.owns(0, 1)
+    assert (await rig.known_row(0)).epoch == epoch + 1
+    assert lane.counted("fences_total") == 0
+    assert lane.counted("takeovers_total") == takeovers
+    assert len(lane.holdings._cache) == cached
+    await rig.send_journeys(4, first=2)
+    await rig.settled()
+    assert await proven(rig) > 8
+
+
+async def test_a_truncated_source_halts_and_names_it(rig: Rig) -> None:
+    first = rig.lane()
+    await rig.send(rig.contact_on(0), 0)
+    await rig.settled()
+    await first.drain()
+    for step in range(1, 4):
+        await rig.send(rig.contact_on(0), step)
+    await rig.flush()
+    await truncate(rig, rig.inputs[0], 0, 3)
+    second = rig.lane()
+    await second.owns(1)
+    await until(lambda: "truncated or recreated" in str(second.lane.health().reasons))
+    assert rig.inputs[0] in str(second.lane.health().reasons)
+
+
+async def test_a_source_truncated_under_a_running_lane_ends_it_with_the_reason(rig: Rig) -> None:
+    lane = rig.lane()
+    await rig.send(rig.contact_on(0), 0)
+    await rig.settled()
+    accept = lane.source.accept
+    lane.source.accept = lambda p, offsets: accept(p, tuple(n + 50 for n in offsets))  # type: ignore[method-assign]
+    lane.source.rejoin()
+    with pytest.raises(Halted, match="is gone from the broker"):
+        await lane.task
+
+
+async def test_recreated_topics_halt(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrap, "CONTACT_LANE_INPUTS", rig.inputs)
+    monkeypatch.setattr(bootstrap, "OUTPUTS", rig.outputs)
+    assert await bootstrap._home_partitions(rig.settings) == rig.partitions
+    await recreate_topic(rig, rig.inputs[0])
+    with pytest.raises(Halted, match="was deleted and made again"):
+        await bootstrap._home_partitions(rig.settings)
+
+
+async def test_a_partition_is_taken_only_when_that_of_every_topic_is_assigned(rig: Rig) -> None:
+    source = LaneConsumer(rig.settings.kafka, rig.inputs)
+    first, second = ([TopicPartition(topic, p) for p in (0, 1)] for topic in rig.inputs)
+    assert source._whole({*first, second[1]}) == {1}
+    assert source._whole({*first}) == frozenset()
+
+
+FAILPOINTS = [point for point in Failpoint if point.startswith(("incarnation.", "takeover."))]
+
+
+@pytest.mark.parametrize("point", FAILPOINTS)
+async def test_a_fault_on_the_way_changes_nothing(
+    rig: Rig, arm: Arm, armed: Once, point: Failpoint
+) -> None:
+    """Every step of a takeover with a predecessor, an outbox and lost offsets fails once."""
+    first = rig.lane()
+    await first.owns(0, 1)
+    first.may_publish.clear()
+    await rig.send_journeys(2)
+    await rig.all_applied()
+    await first.kill()
+    await forget_offsets(rig)
+    arm(point)
+    second = rig.lane()
+    await until(lambda: armed.fired)
+    await rig.settled()
+    assert second.ended("unclean") == 1
+    assert await proven(rig) > 2
