@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.client import CoordinationType
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
@@ -153,7 +154,9 @@ class TransactionalOutlet:
                 raise
 
         def observed_loss(kind: Any) -> None:
-            self._retried = self._retried or f"the {kind.name.lower()} coordinator was lost"
+            # The group's answers "not available" while the last transaction's markers are written.
+            if kind == CoordinationType.TRANSACTION:
+                self._retried = self._retried or "its coordinator was lost"
             forget(kind)
 
         producer.client.send = observed
