@@ -20,8 +20,13 @@ def no_fence() -> None:
 
 
 def no_epoch_check() -> None:
-    """The apply does not ask whose partition it is, nor at which version the contacts are."""
-    from app.storage import apply, fence
+    """The apply does not ask whose partition it is, and what else would stop it is gone, too.
+
+    A takeover ends the predecessor's sessions; D, the contacts' versions and the primary keys of
+    history and segments each reject an apply that comes late. Any one of them hides the others'
+    absence: a run with only the epoch, D and the versions gone found nothing.
+    """
+    from app.storage import apply, fence, ownership
 
     cut = (
         " AND p.epoch = m.epoch",
@@ -29,6 +34,11 @@ def no_epoch_check() -> None:
     )
     _replace(fence, "_MOVE", _without(fence._MOVE, cut))
     _replace(apply, "_MERGE", _without(apply._MERGE, [" AND c.version = s.expected_version"]))
+
+    async def let_live(*_: Any) -> None:
+        return None
+
+    _replace(ownership, "terminate_sessions", let_live)
 
 
 def publish_before_apply() -> None:
@@ -57,11 +67,15 @@ def publish_before_apply() -> None:
 class Mutant(NamedTuple):
     apply: Callable[[], None]
     failpoints: str
+    keyless: tuple[str, ...] = ()
+    """Tables that lose their primary keys."""
 
 
 MUTANTS: Final[dict[str, Mutant]] = {
     "no_fence": Mutant(no_fence, "publish.before_commit=stop:0.004"),
-    "no_epoch_check": Mutant(no_epoch_check, "apply.before_begin=stop:0.004"),
+    "no_epoch_check": Mutant(
+        no_epoch_check, "apply.before_begin=stop:0.01", keyless=("segment", "stage_change")
+    ),
     "publish_before_apply": Mutant(publish_before_apply, "apply.before_begin=kill:0.004"),
 }
 
@@ -79,6 +93,7 @@ def scale_of(name: str) -> Scale:
         seconds=45.0,
         faults={"kill": 3},
         failpoints=MUTANTS[name].failpoints,
+        keyless=MUTANTS[name].keyless,
         drain_seconds=40.0,
     )
 

@@ -8,10 +8,12 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+import asyncpg
 
 from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
 from tests.failure.arming import Arming
@@ -37,6 +39,8 @@ class Scale(NamedTuple):
     workers: int = 3
     failpoints: str | None = None
     """The setting for every worker; None: each failpoint in turn, and some at random."""
+    keyless: tuple[str, ...] = ()
+    """Tables whose primary keys are dropped, for mutants."""
     drain_seconds: float = 120.0
 
 
@@ -99,6 +103,7 @@ async def run_chaos(
         environment = _environment(stack, mutant)
         await _funnel(environment, "migrate")
         await _funnel(environment, "topics", "apply")
+        await _drop_keys(stack, scale.keyless)
         rng = random.Random(seed)
         arming = Arming(rng, directory / "failpoints.log", scale.failpoints)
         fleet = Fleet(scale.workers, environment, arming.environment, directory / "logs", rng)
@@ -159,6 +164,20 @@ async def _funnel(environment: Mapping[str, str], *command: str) -> None:
     output, _ = await process.communicate()
     if process.returncode != 0:
         raise RuntimeError(f"funnel {' '.join(command)} failed: {output.decode()}")
+
+
+async def _drop_keys(stack: EmbeddedStack, tables: Sequence[str]) -> None:
+    connection = await asyncpg.connect(stack.database_url)
+    try:
+        for table in tables:
+            key = await connection.fetchval(
+                "SELECT conname FROM pg_constraint"
+                " WHERE contype = 'p' AND conrelid = CAST($1 AS text)::regclass",
+                table,
+            )
+            await connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {key}")
+    finally:
+        await connection.close()
 
 
 async def _progress(tell: Say, producing: Producing, fleet: Fleet) -> None:
