@@ -199,6 +199,8 @@ class Decider:
                 await asyncio.sleep(0)
             entry = mine.entry
             contact = entry.contact
+            # before `take_change`, which drops what is decoded
+            shown = view(contact, self._rules, now) if mine.snapshot_due else None
             taken = contact.take_change()
             if taken is None:
                 continue
@@ -212,16 +214,10 @@ class Decider:
                     batch.history.append(HistoryRow(partition, tenant, contact_id, now, moved))
                     part.records += encoder.change(tenant, contact_id, partition, now, moved)
                     self._count_move(moved.model, moved.from_stage, moved.to_stage, moved.kind)
-            if mine.snapshot_due:
+            if shown is not None:
                 part.records.append(
                     encoder.snapshot(
-                        tenant,
-                        contact_id,
-                        partition,
-                        now,
-                        contact.seq,
-                        contact.version,
-                        view(contact, self._rules, now),
+                        tenant, contact_id, partition, now, contact.seq, contact.version, shown
                     )
                 )
             if contact.stage != entry.stage:
