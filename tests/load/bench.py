@@ -99,9 +99,8 @@ def _figures(found: Throughput, history: Mapping[str, int], produced: int) -> di
 def _print_throughput(found: Throughput, figures: Mapping[str, Any]) -> None:
     cpu, per = found.cpu_us, "per interaction"
     kinds = ", ".join(f"{n:,} {kind}" for kind, n in figures["history_records"].items())
-    say(
-        f"throughput       {found.per_second:,.0f}/s by {found.workers} workers, {found.seconds:.1f} s"
-    )
+    rate = f"{found.per_second:,.0f}/s"
+    say(f"throughput       {rate} by {found.workers} workers, in {found.seconds:.1f} s")
     say("CPU              " + ", ".join(f"{name} {us} µs" for name, us in cpu.items()) + f" {per}")
     say(f"WAL              {found.wal_bytes} bytes {per}")
     say(f"transitions      {figures['transitions_per_interaction']} {per} ({kinds})")

@@ -21,6 +21,15 @@ class Sampler:
         self._functions: Counter[CodeType] = Counter()
         self._lines: Counter[tuple[CodeType, int | None]] = Counter()
 
+    def start(self) -> None:
+        signal.signal(signal.SIGPROF, self.sample)
+        signal.setitimer(signal.ITIMER_PROF, INTERVAL_SECONDS, INTERVAL_SECONDS)
+
+    def stop(self) -> str:
+        """Two tables."""
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        return self.report()
+
     def sample(self, _: int, frame: FrameType | None) -> None:
         self.samples += 1
         if frame is not None:
@@ -49,13 +58,11 @@ def main() -> None:
     from app.cli.main import main as funnel
 
     sampler = Sampler()
-    signal.signal(signal.SIGPROF, sampler.sample)
-    signal.setitimer(signal.ITIMER_PROF, INTERVAL_SECONDS, INTERVAL_SECONDS)
+    sampler.start()
     try:
         funnel()
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        Path(os.environ["BENCH_PROFILE"]).write_text(sampler.report())
+        Path(os.environ["BENCH_PROFILE"]).write_text(sampler.stop())
 
 
 if __name__ == "__main__":
