@@ -77,13 +77,19 @@ class Takeover:
             raise Unclean(f"partition {partition} is still marked as owned by this incarnation")
         if row.owner is not None:
             await self._fence(connection, row.owner, proceed)
-        published = await self._published(row, proceed)
+        published, is_committed = await self._published(row, proceed)
         proceed()
         await self._check_bounds(row)
         proceed()
         taken = await self._compare_and_set(connection, row, published)
         # From here on the predecessor's applies match no row: the outbox is complete.
         republished = await self._republish(connection, taken, published)
+        if not (republished or is_committed):
+            # So that "no committed offsets" always means that somebody deleted them.
+            hit(Failpoint.TAKEOVER_BEFORE_REPUBLISH)
+            await self._publish(
+                [], [Position(partition, taken.batch_seq, taken.next_offsets, taken.as_of)]
+            )
         owned = OwnedPartition(taken)
         self._metrics.takeovers.inc()
         self._metrics.takeover_seconds.observe(time.monotonic() - started)
@@ -125,22 +131,24 @@ class Takeover:
         await ownership.terminate_sessions(connection, owner)
         self._fenced.add(owner)
 
-    async def _published(self, row: PartitionRow, proceed: Callable[[], None]) -> Position:
-        """K. After the fence the group's offsets are stable."""
+    async def _published(
+        self, row: PartitionRow, proceed: Callable[[], None]
+    ) -> tuple[Position, bool]:
+        """K, and whether the group has it. After the fence the group's offsets are stable."""
+        known = Position(row.partition, row.published_seq, row.published_offsets, row.as_of)
         if row.owner is None:
-            return Position(row.partition, row.published_seq, row.published_offsets, row.as_of)
+            return known, row.batch_seq > 0
         proceed()
         committed = await self._coordinator.committed(row.partition)
         if committed is not None:
-            return committed
+            return committed, True
         if row.batch_seq == 0:
-            return Position(row.partition, 0, row.next_offsets, row.as_of)
+            return known, False
         # Offsets are committed for every partition before its first batch, so they were deleted.
         proceed()
         found = await self._coordinator.scan(self._lane, row.partition)
         log.warning("offsets_gone_k_found_by_scan", partition=row.partition, batch_seq=found)
-        highest = max(found, row.published_seq)
-        return Position(row.partition, highest, row.published_offsets, row.as_of)
+        return known._replace(batch_seq=max(found, row.published_seq)), False
 
     async def _compare_and_set(
         self, connection: asyncpg.Connection, row: PartitionRow, published: Position
@@ -185,10 +193,6 @@ class Takeover:
                 f" database only knows {row.batch_seq}: it was restored to an earlier point."
                 " Catching up is not built yet; restore the newest state."
             )
-        if row.batch_seq == 0:
-            # So that "no committed offsets" always means that somebody deleted them.
-            hit(Failpoint.TAKEOVER_BEFORE_REPUBLISH)
-            await self._publish([], [published])
         position = published
         while position.batch_seq < row.batch_seq:
             hit(Failpoint.TAKEOVER_BEFORE_SEGMENTS)

@@ -55,7 +55,7 @@ async def read(rig: "Rig", topics: Iterable[str], partition: int | None = None) 
 
 def header(record: Any, name: str) -> str:
     """The last header of this name: the one the lane wrote."""
-    return [value.decode() for key, value in record.headers if key == name][-1]
+    return str([value.decode() for key, value in record.headers if key == name][-1])
 
 
 async def told(rig: "Rig") -> dict[str, list[Told]]:
@@ -67,13 +67,16 @@ async def told(rig: "Rig") -> dict[str, list[Told]]:
     return dict(by_contact)
 
 
-async def expected(rig: "Rig") -> tuple[dict[str, list[Told]], dict[str, Contact]]:
-    """The same by the domain alone: the inputs folded record by record, nothing in between."""
+async def expected(
+    rig: "Rig", without: str | None = None
+) -> tuple[dict[str, list[Told]], dict[str, Contact]]:
+    """The same by the domain alone: the inputs folded record by record, nothing in between.
+    `without`: the id of an interaction that must have had no effect."""
     contacts: dict[str, Contact] = {}
     by_contact: dict[str, list[Told]] = defaultdict(list)
     for record in await read(rig, rig.inputs):
         interaction = rig.decode(_source(rig, record))
-        if type(interaction) is not Interaction:
+        if type(interaction) is not Interaction or interaction.id == without:
             continue
         key = interaction.contact_id
         contact = contacts.setdefault(key, Contact.new(interaction.tenant, key))

@@ -13,8 +13,8 @@ def hold_fetched(lane: Running) -> tuple[asyncio.Event, asyncio.Event]:
     held, go_on = asyncio.Event(), asyncio.Event()
     fetch: Callable[..., Awaitable[Any]] = lane.source.fetch
 
-    async def slow(limit: int, timeout_seconds: float) -> Any:
-        fetched = await fetch(limit, timeout_seconds)
+    async def slow(max_records: int, timeout_seconds: float) -> Any:
+        fetched = await fetch(max_records, timeout_seconds)
         if fetched and not go_on.is_set():
             held.set()
             await go_on.wait()

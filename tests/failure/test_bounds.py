@@ -1,0 +1,98 @@
+"""Whatever the sizes of batches, queues and cache: the same result."""
+
+from typing import Any
+
+import pytest
+
+from app.domain.topics import Topic
+from tests.failure.rig import Rig, until
+from tests.failure.rig_reading import proven, read, stored_contact
+
+TINY: dict[str, dict[str, Any]] = {
+    "cache": {"cache_max_bytes": 1},
+    "batches": {"batch_max_interactions": 3, "queue_batches": 1},
+    "cache and batches": {"cache_max_bytes": 1, "batch_max_interactions": 2},
+    "outbox": {"outbox_max_batches": 1, "batch_max_interactions": 4, "publish_max_bytes": 1},
+    "outbox bytes": {"outbox_max_bytes": 1, "batch_max_interactions": 4},
+    "batch bytes": {"batch_max_bytes": 1},
+}
+
+
+@pytest.mark.parametrize("lane", TINY.values(), ids=TINY.keys())
+async def test_tiny_bounds_give_the_same_result(rig: Rig, lane: dict[str, Any]) -> None:
+    await rig.send_journeys(12)
+    rig.lane(lane=lane)
+    await rig.settled()
+    await rig.send_journeys(6, first=6)  # some are known, some steps come again with other ids
+    await rig.settled()
+    assert await proven(rig) > 12
+
+
+async def test_a_full_outbox_stops_the_intake_and_its_draining_starts_it_again(rig: Rig) -> None:
+    lane = rig.lane(lane={"outbox_max_batches": 2, "batch_max_interactions": 2, "queue_batches": 1})
+    await lane.owns(0, 1)
+    lane.may_publish.clear()
+    await rig.send_journeys(20)
+    pipeline = lane.lane._current.pipeline  # type: ignore[union-attr]
+    await until(lambda: len(pipeline._backlog) == 2 and pipeline._decided.full())
+    applied = await rig.database.fetchval("SELECT count(*) FROM segment")
+    lane.may_publish.set()
+    await rig.settled()
+    assert applied < 10
+    assert await proven(rig) > 20
+
+
+async def test_duplicates_inside_a_batch_and_between_batches_change_nothing(rig: Rig) -> None:
+    contact = rig.contact_on(0)
+    for _ in range(2):
+        for step in range(3):
+            for _ in range(2):
+                await rig.send(
+                    contact, step, event_id=f"same-{step}", at=f"2026-03-0{step + 1}T00:00:00Z"
+                )
+    await rig.flush()
+    lane = rig.lane(lane={"batch_max_interactions": 5})
+    await rig.settled()
+    assert lane.counted("interactions_handled_total", outcome="duplicate") == 9
+    assert await proven(rig) >= 1
+    assert len((await stored_contact(rig, contact)).timeline()) == 3
+
+
+def moment(n: int) -> str:
+    return f"2026-03-{n // 24 + 1:02d}T{n % 24:02d}:00:00Z"
+
+
+@pytest.mark.parametrize("cache_max_bytes", [1, 10_000_000], ids=["cold", "warm"])
+async def test_sealed_evidence_answers_late_ones_and_duplicates(
+    rig: Rig, cache_max_bytes: int
+) -> None:
+    """More steps than the row keeps, over several batches; then one before all of them, and a
+    copy of one that was sealed long ago."""
+    contact = rig.contact_on(1)
+    lane = rig.lane(lane={"cache_max_bytes": cache_max_bytes, "batch_max_interactions": 25})
+    for n in range(10, 80):
+        await rig.send(contact, 1, event_id=f"n{n}", at=moment(n))
+    await rig.settled()
+    chunks = await rig.database.fetchval("SELECT count(*) FROM contact_log")
+    assert chunks >= 1
+    await rig.send(contact, 1, event_id="n12", at=moment(12))
+    await rig.send(contact, 2, event_id="late", at=moment(11))
+    await rig.send(contact, 1, event_id="n13", at=moment(13))
+    await rig.settled()
+    assert lane.counted("interactions_handled_total", outcome="duplicate") == 2
+    assert lane.counted("interactions_handled_total", outcome="late") == 1
+    assert await proven(rig) >= 1
+
+
+async def test_a_late_one_in_the_batch_that_seals_sees_what_was_sealed_before(rig: Rig) -> None:
+    contact = rig.contact_on(0)
+    for n in range(10, 90):
+        await rig.send(contact, 1, event_id=f"n{n}", at=moment(n))
+        if n % 20 == 0:
+            await rig.send(contact, 2, event_id=f"late{n}", at=moment(n - 9))
+            await rig.send(contact, 1, event_id="n11", at=moment(11))
+    await rig.flush()
+    rig.lane(lane={"cache_max_bytes": 1})
+    await rig.settled()
+    assert await proven(rig) >= 1
+    assert await read(rig, [rig.name(Topic.DEAD_LETTERS)]) == []
