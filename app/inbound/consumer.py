@@ -20,7 +20,8 @@ from app.failpoints import Failpoint, hit
 from app.handling.ports import Rebalance
 from app.handling.records import SourceRecord
 from app.inbound.assignor import lane_assignor
-from app.inbound.unpacking import take
+from app.inbound.foreign_names import fetch_again
+from app.inbound.unpacking import ForeignName, take, unpack
 from app.settings import Kafka
 from app.storage.rows import Offsets
 
@@ -99,8 +100,27 @@ class LaneConsumer:
     ) -> dict[int, list[SourceRecord]]:
         try:
             return await self._fetch(max_records, timeout_seconds)
+        except ForeignName as foreign:
+            tp = foreign.tp
         except KafkaError as failed:
             raise Unavailable(f"Kafka, fetching: {failed!r}") from failed
+        try:
+            hit(Failpoint.FETCH_BEFORE_POLL)
+            return await self._reread(tp, max_records)
+        except KafkaError as failed:
+            raise Unavailable(f"Kafka, fetching {tp} again: {failed!r}") from failed
+
+    async def _reread(self, tp: TopicPartition, limit: int) -> dict[int, list[SourceRecord]]:
+        """A batch that aiokafka can't read, by itself."""
+        consumer = self._running
+        state = consumer._subscription.subscription.assignment.state_value(tp)
+        offset = state.position
+        source = await fetch_again(consumer._client, tp, offset)
+        records, _ = unpack(source, tp, self._index[tp.topic], limit)
+        if tp.partition not in self._accepted or state.position != offset:
+            return {}  # lost, or sought elsewhere, meanwhile
+        state.consumed_to(source.next_fetch_offset)
+        return {tp.partition: records} if records else {}
 
     async def _fetch(
         self, max_records: int, timeout_seconds: float
@@ -148,6 +168,10 @@ class LaneConsumer:
                 records = take(fetcher, tp, self._index[tp.topic], left)
             except NoOffsetForPartitionError:
                 continue  # the takeover seeks to D; until then there is no position
+            except ForeignName:
+                if taken:
+                    continue  # it is met again once these are on their way
+                raise
             except OffsetOutOfRangeError as gone:
                 raise Halted(
                     f"partition {tp.partition} of {tp.topic}: the next offset to read is gone from"

@@ -27,18 +27,33 @@ def take(fetcher: Any, tp: TopicPartition, topic: int, max_records: int) -> list
         return []
     records: list[SourceRecord] = []
     if result.check_assignment(tp) and result.has_more():
-        records = _unpack(result._partition_records, tp, topic, max_records)
+        records, is_readable = unpack(result._partition_records, tp, topic, max_records)
         result._update_position()
-        if not result._partition_records._records.has_next():
+        if not is_readable or not result._partition_records._records.has_next():
             result._partition_records = None
+        if not is_readable and not records:
+            raise ForeignName(tp)
     if not result.has_more():
         del fetcher._records[tp]
         fetcher._notify(fetcher._wait_consume_future)
     return records
 
 
-def _unpack(source: Any, tp: TopicPartition, topic: int, max_records: int) -> list[SourceRecord]:
-    """As PartitionRecords._unpack_records, a batch at a time."""
+class ForeignName(Exception):
+    """The batch at the partition's position has a header name that is no UTF-8."""
+
+    def __init__(self, tp: TopicPartition) -> None:
+        super().__init__(f"{tp.topic}-{tp.partition}: a header name is no UTF-8")
+        self.tp = tp
+
+
+def unpack(
+    source: Any, tp: TopicPartition, topic: int, max_records: int
+) -> tuple[list[SourceRecord], bool]:
+    """As PartitionRecords._unpack_records, a batch at a time.
+
+    False: it stopped before a batch that can't be read for a header name.
+    """
     partition = tp.partition
     batches = source._records
     unpacked: list[SourceRecord] = []
@@ -60,10 +75,13 @@ def _unpack(source: Any, tp: TopicPartition, topic: int, max_records: int) -> li
             source.next_fetch_offset = batch.next_offset
             continue
         first = source.next_fetch_offset
-        unpacked += [
-            SourceRecord(topic, partition, r.offset, r.timestamp, r.key, r.value, r.headers)
-            for r in batch
-            if r.offset >= first
-        ]
+        try:
+            unpacked += [
+                SourceRecord(topic, partition, r.offset, r.timestamp, r.key, r.value, r.headers)
+                for r in batch
+                if r.offset >= first
+            ]
+        except UnicodeDecodeError:
+            return unpacked, False
         source.next_fetch_offset = batch.next_offset
-    return unpacked
+    return unpacked, True

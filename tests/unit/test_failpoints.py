@@ -30,7 +30,7 @@ GUARDED = {
         "gather",
         "commit_transaction",
     },
-    "app/inbound/consumer.py": {"wait_for_assignment"},
+    "app/inbound/consumer.py": {"wait_for_assignment", "_reread"},
     "app/storage/apply.py": {"copy_to_table", "executemany", "_commit"},
     "app/storage/fence.py": {"execute"},
 }
