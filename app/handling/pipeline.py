@@ -21,7 +21,7 @@ from app.handling.decider import Decider
 from app.handling.holdings import Holdings
 from app.handling.parts import Parts
 from app.handling.ports import Outlet, Position
-from app.handling.records import OutputRecord
+from app.handling.records import OutputRecord, SourceRecord
 from app.storage import apply as applying
 from app.telemetry.aggregate import observe_all
 
@@ -51,6 +51,7 @@ class Pipeline:
         self._narrow_limit = batch_limit
         lane = parts.settings.lane
         self._full_limit = lane.batch_max_interactions
+        self._max_bytes = lane.batch_max_bytes
         self._dead_limits = parts.settings.dead_letters
         self._decided: asyncio.Queue[DecidedBatch] = asyncio.Queue(lane.queue_batches)
         self._backlog: deque[DecidedBatch] = deque()
@@ -75,7 +76,7 @@ class Pipeline:
                 for partition, records in sorted(fetched.items())
                 if self._holdings.is_active(partition)
             ]
-            for pieces in _chunks(mine, limit):
+            for pieces in chunks(mine, limit, self._max_bytes):
                 # Between the pieces a partition may be lost: its rest must not be begun.
                 chunk = [(mine, records) for mine, records in pieces if mine.is_active]
                 if not chunk:
@@ -160,11 +161,15 @@ class Pipeline:
         return self._narrow_limit if self._suspects else self._full_limit
 
     async def _room(self) -> None:
-        """Wait while too much is applied and not published."""
+        """Wait while too much, or anything for too long, is applied and not published."""
         lane = self._parts.settings.lane
         while (
             len(self._backlog) >= lane.outbox_max_batches
             or self._backlog_bytes >= lane.outbox_max_bytes
+            or (
+                self._backlog
+                and time.monotonic() - self._backlog[0].applied_at > lane.outbox_max_age_seconds
+            )
         ):
             self._has_room.clear()
             await self._has_room.wait()
@@ -209,17 +214,37 @@ class Pipeline:
         )
 
 
-def _chunks(fetched: Fetched, limit: int) -> Iterator[Fetched]:
-    """Batches of at most `limit` records, each partition's records in order."""
+def chunks(fetched: Fetched, limit: int, max_bytes: int) -> Iterator[Fetched]:
+    """Batches of at most `limit` records and about `max_bytes` of values, each partition's records
+    in order and in one piece of a batch."""
     chunk: Fetched = []
-    room = limit
+    room, room_bytes = limit, max_bytes
     for owned, records in fetched:
-        for start in range(0, len(records), limit):
-            piece = records[start : start + limit]
-            if len(piece) > room:
+        for piece, size_bytes in _pieces(records, limit, max_bytes):
+            if chunk and (len(piece) > room or size_bytes > room_bytes or chunk[-1][0] is owned):
                 yield chunk
-                chunk, room = [], limit
+                chunk, room, room_bytes = [], limit, max_bytes
             chunk.append((owned, piece))
             room -= len(piece)
+            room_bytes -= size_bytes
     if chunk:
         yield chunk
+
+
+def _pieces(
+    records: list[SourceRecord], limit: int, max_bytes: int
+) -> Iterator[tuple[list[SourceRecord], int]]:
+    """In pieces that keep the bounds, with their bytes; a record above them stands alone."""
+    sizes = [len(record.value or b"") for record in records]
+    total_bytes = sum(sizes)
+    if len(sizes) <= limit and total_bytes <= max_bytes:
+        yield records, total_bytes
+        return
+    start = size_bytes = 0
+    for end, size in enumerate(sizes):
+        if end > start and (end - start >= limit or size_bytes + size > max_bytes):
+            yield records[start:end], size_bytes
+            start, size_bytes = end, 0
+        size_bytes += size
+    if start < len(records):
+        yield records[start:], size_bytes
