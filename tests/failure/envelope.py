@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from aiokafka.partitioner import murmur2
 
 from tests.failure.catalogue import instant_of
-from tests.failure.oracle import Event
+from tests.failure.past import Event
 
 INTERACTIONS: Final = "funnel.interactions.v1"
 COMMANDS: Final = "funnel.commands.v1"

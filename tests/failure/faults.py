@@ -13,7 +13,7 @@ from aiokafka.protocol.admin import DeleteGroupsRequest
 
 from app.runtime.embedded.stack import EmbeddedStack
 from tests.failure.fleet import Fleet
-from tests.failure.reading import GROUP, count_rebalances
+from tests.failure.group import GROUP, count_rebalances
 
 FORGET: Final = "forget_offsets"
 Injection = Callable[[], Coroutine[Any, Any, None]]

@@ -1,26 +1,15 @@
 """Reads everything a run left behind: topics as read_committed, tables, offsets of the group."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final
 
-import asyncpg
-import msgspec
-import zstandard
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
 
 from tests.failure.envelope import COMMANDS, INTERACTIONS, Coordinates, Record
-from tests.failure.observed import (
-    ContactRow,
-    Ends,
-    HistoryRow,
-    LaneRow,
-    Observed,
-    Partition,
-    SegmentRow,
-)
+from tests.failure.group import read_committed
+from tests.failure.observed import Ends, Observed, Partition
+from tests.failure.tables import read_tables
 
 INPUTS: Final = (INTERACTIONS, COMMANDS)
 STAGE_CHANGES: Final = "funnel.stage-changes.v1"
@@ -28,10 +17,7 @@ OPPORTUNITIES: Final = "funnel.opportunities.v1"
 CONTACTS: Final = "funnel.contacts.v1"
 DEAD_LETTERS: Final = "dlq.funnel.interactions.v1"
 OUTPUTS: Final = (STAGE_CHANGES, OPPORTUNITIES, CONTACTS, DEAD_LETTERS)
-GROUP: Final = "funnel"
 IDLE_SECONDS: Final = 10.0
-
-Answer = TypeVar("Answer")
 
 
 async def observe(
@@ -48,7 +34,7 @@ async def observe(
     observed.dead_letters = [record for record in outputs if record.topic == DEAD_LETTERS]
     observed.committed = await read_committed(bootstrap_servers)
     observed.ends = await read_ends(bootstrap_servers, partitions)
-    await _read_tables(observed, database_url)
+    await read_tables(observed, database_url)
     return observed
 
 
@@ -117,60 +103,6 @@ async def _group_partitions(bootstrap_servers: str) -> list[TopicPartition]:
         await admin.close()
 
 
-async def read_committed(bootstrap_servers: str) -> dict[Partition, tuple[int, str]]:
-    """K: the group's committed offsets."""
-
-    async def ask(admin: AIOKafkaAdminClient) -> dict[Partition, tuple[int, str]]:
-        offsets = await admin.list_consumer_group_offsets(GROUP)
-        return {(tp.topic, tp.partition): (at.offset, at.metadata) for tp, at in offsets.items()}
-
-    return await _ask_coordinator(bootstrap_servers, ask)
-
-
-async def count_rebalances(bootstrap_servers: str) -> int:
-    """The group's generation, by joining it once more when all its members are gone."""
-    while await _ask_coordinator(bootstrap_servers, _count_members):  # noqa: ASYNC110 - no event
-        await asyncio.sleep(0.5)
-    consumer = AIOKafkaConsumer(
-        *INPUTS, bootstrap_servers=bootstrap_servers, group_id=GROUP, enable_auto_commit=False
-    )
-    await consumer.start()
-    try:
-        async with asyncio.timeout(30):
-            while not consumer.assignment():  # noqa: ASYNC110 - nor does aiokafka
-                await asyncio.sleep(0.1)
-        return int(consumer._coordinator.generation) - 1
-    finally:
-        await consumer.stop()
-
-
-async def _count_members(admin: AIOKafkaAdminClient) -> int:
-    (answer,) = await admin.describe_consumer_groups([GROUP])
-    for error_code, *_ in answer.groups:
-        if error_code:
-            raise for_code(error_code)("the group can't be described")
-    return sum(len(group[5]) for group in answer.groups)
-
-
-async def _ask_coordinator(
-    bootstrap_servers: str, ask: Callable[[AIOKafkaAdminClient], Awaitable[Answer]]
-) -> Answer:
-    """The answer, once the group's coordinator is there."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=5000)
-    await admin.start()
-    try:
-        async with asyncio.timeout(60):
-            while True:
-                try:
-                    return await ask(admin)
-                except KafkaError as failed:
-                    if not failed.retriable:
-                        raise
-                await asyncio.sleep(0.5)
-    finally:
-        await admin.close()
-
-
 def _consumer(bootstrap_servers: str, isolation: str) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers,
@@ -178,73 +110,4 @@ def _consumer(bootstrap_servers: str, isolation: str) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=1024 * 1024,
-    )
-
-
-async def _read_tables(observed: Observed, database_url: str) -> None:
-    connection = await asyncpg.connect(database_url)
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            for row in await connection.fetch("SELECT * FROM contact"):
-                contact = row["tenant"], row["contact_id"]
-                if contact in observed.contact_rows:
-                    raise AssertionError(f"{contact} stands on two partitions")
-                observed.contact_rows[contact] = ContactRow(
-                    row["partition"], row["stage"], row["seq"]
-                )
-            observed.history_rows = [
-                _history(row) for row in await connection.fetch("SELECT * FROM stage_change")
-            ]
-            observed.dead_letter_rows = [
-                ((row["topic"], row["source_partition"], row["source_offset"]), row["reason"])
-                for row in await connection.fetch("SELECT * FROM dead_letter")
-            ]
-            observed.counters = {
-                (row["partition"], row["tenant"], row["stage"]): row["n"]
-                for row in await connection.fetch("SELECT * FROM counter")
-            }
-            observed.lanes = {
-                row["partition"]: LaneRow(row["batch_seq"], _by_topic(row["next_offsets"]))
-                for row in await connection.fetch("SELECT * FROM lane_partition")
-            }
-            segments = "SELECT partition, batch_seq, next_offsets, events FROM segment"
-            observed.segments = [
-                SegmentRow(
-                    row["partition"],
-                    row["batch_seq"],
-                    _by_topic(row["next_offsets"]),
-                    _interactions(row["events"]),
-                )
-                for row in await connection.fetch(segments)
-            ]
-    finally:
-        await connection.close()
-
-
-def _by_topic(offsets: Collection[int]) -> dict[str, int]:
-    return dict(zip(INPUTS, offsets, strict=True))
-
-
-def _interactions(blob: bytes) -> tuple[Coordinates, ...]:
-    """A format byte, then compressed MessagePack: records that begin with their coordinates."""
-    records = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(blob[1:]))
-    return tuple((INPUTS[topic], partition, offset) for topic, partition, offset, *_ in records)
-
-
-def _history(row: Any) -> HistoryRow:
-    _, cause, *_ = msgspec.msgpack.decode(row["detail"])
-    revokes = row["revokes"]
-    return HistoryRow(
-        row["tenant"],
-        row["contact_id"],
-        row["seq"],
-        row["kind"],
-        row["transition_id"].hex,
-        row["transition"],
-        row["from_stage"],
-        row["to_stage"],
-        row["cycle"],
-        round(row["effective_at"].timestamp() * 1_000_000),
-        cause[0],
-        None if revokes is None else revokes.hex,
     )

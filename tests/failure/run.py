@@ -20,8 +20,9 @@ from tests.failure.arming import Arming
 from tests.failure.checker import Report, check
 from tests.failure.faults import Faults, plan
 from tests.failure.fleet import ROOT, Fleet
+from tests.failure.group import count_rebalances
 from tests.failure.producing import Producing
-from tests.failure.reading import count_rebalances, observe
+from tests.failure.reading import observe
 from tests.failure.settling import settle
 from tests.failure.traffic import Traffic
 

@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable
 
 from tests.failure.envelope import COMMANDS, INTERACTIONS
+from tests.failure.group import read_committed
 from tests.failure.observed import Partition
-from tests.failure.reading import read_committed, read_ends, read_topics
+from tests.failure.reading import read_ends, read_topics
 
 TWO_TRANSACTION_TIMEOUTS_SECONDS = 20.0
 

@@ -12,7 +12,8 @@ from app.domain.interaction import Address, Interaction
 from app.models import load_rules
 from tests.failure.histories import Standing, expected_history
 from tests.failure.journeys import journey
-from tests.failure.oracle import Event, fold
+from tests.failure.oracle import fold
+from tests.failure.past import Event
 
 RULES = load_rules("b2b-default@1")
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
