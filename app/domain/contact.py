@@ -162,11 +162,8 @@ class Contact:
             for item in items
         )
 
-    def is_late(self, entry: Entry) -> bool:
-        """It sorts before the last folded interaction."""
-        head_time = self.book.state.head_time
-        if entry.time != head_time:
-            return entry.time < head_time
+    def is_before_head(self, entry: Entry) -> bool:
+        """Of an entry at the head's time: it sorts before the last folded interaction."""
         newest = self.items()[0]
         if type(newest) is Checkpoint:
             return entry.key < newest.key

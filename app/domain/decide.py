@@ -56,7 +56,8 @@ def decide(
     if contact.has_seen(interaction.source, interaction.id):
         return _DUPLICATE
     entry = entry_of(interaction, address, kind, rules)
-    if contact.is_late(entry):
+    head_time = contact.book.state.head_time
+    if entry.time < head_time or (entry.time == head_time and contact.is_before_head(entry)):
         verdict, changes = Verdict.LATE, _rewrite(contact, entry, rules, interaction.traceparent)
     else:
         verdict, changes = Verdict.APPLIED, _go_on(contact, entry, rules, interaction.traceparent)

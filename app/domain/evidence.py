@@ -55,16 +55,18 @@ def take_evidence(state: State, entry: Entry, outcome: Outcome, rules: Rules) ->
         if "outbound" in outcome.classes:
             if state.first_inbound_day is None:
                 state.is_outbound = True
-            _touch(state, entry)
+            if entry.channel is not None or entry.campaign_id is not None:
+                _touch(state, entry)
         return
-    if flags & _NOBODY or not is_human(entry):
+    if flags & _NOBODY or (entry.fields is not None and not is_human(entry)):
         return
     time = entry.time
     day = rules.day(time)
     if state.first_inbound_day is None:
         state.first_inbound_day = day
     state.last_inbound = time
-    _touch(state, entry)
+    if entry.channel is not None or entry.campaign_id is not None:
+        _touch(state, entry)
     if outcome.points:
         _score(state, entry, outcome, day)
     if outcome.is_two_way or outcome.is_intent:
@@ -84,10 +86,9 @@ def take_evidence(state: State, entry: Entry, outcome: Outcome, rules: Rules) ->
 
 
 def _touch(state: State, entry: Entry) -> None:
-    if entry.channel is not None or entry.campaign_id is not None:
-        state.last_touch = (entry.channel, entry.campaign_id)
-        if state.first_touch is None:
-            state.first_touch = state.last_touch
+    state.last_touch = (entry.channel, entry.campaign_id)
+    if state.first_touch is None:
+        state.first_touch = state.last_touch
 
 
 def _score(state: State, entry: Entry, outcome: Outcome, day: int) -> None:

@@ -95,7 +95,9 @@ def has_mismatch(state: State, at: Microseconds, rules: Rules) -> bool:
 
 def _mismatch_in_step(state: State, entry: Entry, rules: Rules) -> bool:
     """A person said so in this step, or an organisation criterion or the fit *is* not met."""
-    return entry.type == "contact.disqualified" or is_any_not_met(state, _MISMATCHES, entry.time)
+    if state.facts and is_any_not_met(state, _MISMATCHES, entry.time):
+        return True
+    return entry.type == "contact.disqualified"
 
 
 def _has_reason(entry: Entry) -> bool:

@@ -45,16 +45,23 @@ def told(state: State, criterion: str, at: Microseconds) -> str:
     return _MEANS.get(found.value, UNKNOWN)
 
 
-def level(state: State, name: str, at: Microseconds) -> str:
+def standing_of(state: State, at: Microseconds) -> dict[str, str]:
+    """Criterion -> met, not_met or unknown, of every fact that has not expired."""
+    return {
+        criterion: _MEANS.get(found.value, UNKNOWN)
+        for criterion, found in state.facts.items()
+        if found.valid_until is None or at <= found.valid_until
+    }
+
+
+def level_of(standing: dict[str, str], name: str) -> str:
     """not_met if any of its criteria is, met if all are, else unknown."""
-    if not state.facts:
-        return UNKNOWN
     result = MET
     for criterion in LEVELS[name]:
-        value = told(state, criterion, at)
+        value = standing.get(criterion)
         if value is NOT_MET:
             return NOT_MET
-        if value is UNKNOWN:
+        if value is not MET:
             result = UNKNOWN
     return result
 

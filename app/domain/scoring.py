@@ -21,21 +21,21 @@ def engagement(state: State, at: Microseconds) -> int:
     return round(min(total, SCORE_MAX) * 1000)
 
 
-def fit_parts(state: State, at: Microseconds, rules: Rules) -> dict[str, int]:
-    """What each known thing adds to the fit, in points."""
-    weights, facts = rules.terms.fit, state.facts
+def fit_parts(state: State, standing: dict[str, str], rules: Rules) -> dict[str, int]:
+    """What each known thing adds to the fit, in points. `standing`: see `standing_of`."""
+    weights = rules.terms.fit
     parts: dict[str, int] = {}
-    for name in ("industry", "need", "budget"):
-        if name in facts and told(state, name, at) == MET:
-            parts[name] = weights[name]
-    authority = fact(state, "authority", at)
-    if authority is not None and authority.value in ("decision_maker", "influencer"):
-        parts[str(authority.value)] = weights[str(authority.value)]
-    size = fact(state, "company_size", at)
-    if size is not None and isinstance(size.value, int | float):
-        low, high = rules.terms.company_size
-        if low <= size.value <= high:
-            parts["company_size"] = weights["company_size"]
+    for criterion, means in standing.items():
+        value = state.facts[criterion].value
+        if criterion == "authority":
+            if value in ("decision_maker", "influencer"):
+                parts[str(value)] = weights[str(value)]
+        elif criterion == "company_size":
+            low, high = rules.terms.company_size
+            if isinstance(value, int | float) and low <= value <= high:
+                parts["company_size"] = weights["company_size"]
+        elif means is MET and criterion in ("industry", "need", "budget"):
+            parts[criterion] = weights[criterion]
     if state.known & _NAMED == _NAMED:
         parts["name_and_company"] = weights["name_and_company"]
     if state.known & UNWANTED_DOMAIN:
@@ -43,16 +43,16 @@ def fit_parts(state: State, at: Microseconds, rules: Rules) -> dict[str, int]:
     return parts
 
 
-def fit(state: State, at: Microseconds, rules: Rules) -> int:
+def fit(state: State, standing: dict[str, str], rules: Rules) -> int:
     """0 to 100,000."""
-    if not state.facts and not state.known:
+    if not standing and not state.known:
         return 0
-    total = sum(fit_parts(state, at, rules).values())
+    total = sum(fit_parts(state, standing, rules).values())
     return max(0, min(total, SCORE_MAX)) * 1000
 
 
-def temperature(state: State, at: Microseconds, rules: Rules) -> str:
-    """Orders work, never moves a stage."""
+def temperature(state: State, at: Microseconds, rules: Rules, engaged: int | None = None) -> str:
+    """Orders work, never moves a stage. `engaged` is the engagement, where it is known."""
     terms = rules.terms
     if state.last_inbound is None and state.is_outbound:
         return COLD
@@ -61,10 +61,10 @@ def temperature(state: State, at: Microseconds, rules: Rules) -> str:
     if (
         (state.last_intent is not None and at - state.last_intent <= terms.hot_intent)
         or (deadline is not None and 0 < deadline.due - at <= terms.hot_deadline)
-        or _has_engagement(state, at, terms.hot_engagement)
+        or _has_engagement(state, at, terms.hot_engagement, engaged)
     ):
         return WARM if not is_ahead and _is_old_habit(state, at, rules) else HOT
-    if _has_engagement(state, at, terms.warm_engagement):
+    if _has_engagement(state, at, terms.warm_engagement, engaged):
         return WARM
     if (
         state.last_inbound is not None
@@ -75,8 +75,10 @@ def temperature(state: State, at: Microseconds, rules: Rules) -> str:
     return COLD
 
 
-def _has_engagement(state: State, at: Microseconds, points: float) -> bool:
+def _has_engagement(state: State, at: Microseconds, points: float, engaged: int | None) -> bool:
     """Points only decay, so most contacts need no exponent to be told cold."""
+    if engaged is not None:
+        return engaged >= points * 1000
     total = 0.0
     for value, _ in state.points.values():
         total += value

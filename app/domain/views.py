@@ -6,7 +6,7 @@ from app.domain.changes import Touch, View
 from app.domain.contact import Contact
 from app.domain.guards import intent_active, not_blocked
 from app.domain.interaction import Microseconds
-from app.domain.qualification import MET, UNKNOWN, level, told
+from app.domain.qualification import MET, UNKNOWN, level_of, standing_of, told
 from app.domain.rules import Rules
 from app.domain.scoring import engagement, fit, temperature
 from app.domain.state import LEAD, NONE, OPPORTUNITY, PROSPECT, RECYCLED, State
@@ -25,17 +25,18 @@ def viewer(state: State, rules: Rules, at: Microseconds) -> ViewOf:
     """What does not depend on the stage is computed once for all records of a step."""
     at = max(at, state.head_time)
     engaged = engagement(state, at)
-    fits = fit(state, at, rules)
+    standing = standing_of(state, at) if state.facts else {}
+    fits = fit(state, standing, rules)
     organisation = opportunity = stakeholder = UNKNOWN
     is_high = False
-    if state.facts:
-        organisation = level(state, "organisation", at)
-        opportunity = level(state, "opportunity", at)
-        stakeholder = level(state, "stakeholder", at)
-        is_high = told(state, "industry", at) == MET and not_blocked(state, at, rules)
+    if standing:
+        organisation = level_of(standing, "organisation")
+        opportunity = level_of(standing, "opportunity")
+        stakeholder = level_of(standing, "stakeholder")
+        is_high = standing.get("industry") is MET and not_blocked(state, at, rules)
     is_strong = engaged >= rules.terms.strong_engagement * 1000
     has_offer = bool(state.quotes) and any(until >= at for until in state.quotes.values())
-    heat = temperature(state, at, rules)
+    heat = temperature(state, at, rules, engaged)
     priority = round((fits + engaged) / 2)
     first, last = _touch(state.first_touch), _touch(state.last_touch)
 

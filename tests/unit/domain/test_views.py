@@ -6,6 +6,7 @@ import pytest
 
 from app.domain.changes import Touch, View
 from app.domain.decide import view
+from app.domain.qualification import standing_of
 from app.domain.scoring import fit_parts
 from tests.unit.domain.story import B2B, DAY, MONDAY, Story, at_stage
 
@@ -95,7 +96,8 @@ def test_every_score_comes_with_its_parts() -> None:
     one = Story()
     for kind, day, options in (fact("industry", "met"), fact("authority", "influencer")):
         one.tell(kind, day, **options)
-    assert fit_parts(one.contact.fold, MONDAY, B2B) == {"industry": 30, "influencer": 10}
+    standing = standing_of(one.contact.fold, MONDAY)
+    assert fit_parts(one.contact.fold, standing, B2B) == {"industry": 30, "influencer": 10}
 
 
 def test_priority_is_half_of_each_rounded_once() -> None:
