@@ -24,6 +24,7 @@ KNOWN: Final = {"name": 16, "company": 32, "email": 64, "phone": 128}
 """What contact.profiled told, as flags; the values live in the profile alone."""
 
 TEXT_MAX_CHARS: Final = 64
+INT_END: Final = 1 << 63
 _REASON = re.compile(r"[A-Za-z0-9_. -]{1,40}", re.ASCII).fullmatch
 
 
@@ -117,7 +118,9 @@ def _kept(name: str, value: Any) -> Scalar:
         return value if not value or (type(value) is str and _REASON(value)) else "other"
     if type(value) is str:
         return value if len(value) <= TEXT_MAX_CHARS else _text(value)
-    return value if isinstance(value, int | float) else None
+    if isinstance(value, int):
+        return value if abs(value) < INT_END else None
+    return value if isinstance(value, float) else None
 
 
 def _text(value: Any) -> str | None:

@@ -60,3 +60,8 @@ def test_role_mailboxes_are_seen_anywhere_in_key_and_data(
 def test_the_address_of_the_raw_record_is_kept() -> None:
     found = entry("website.visited")
     assert (found.batch_seq, found.ordinal) == (7, 3)
+
+
+def test_a_number_too_large_to_store_is_dropped() -> None:
+    found = entry("qualification.recorded", criterion="company_size", value=10**30).fields
+    assert found == {"criterion": "company_size", "value": None}
