@@ -11,6 +11,8 @@ ACTIONS: Final = ("kill", "error", "sleep", "stop")
 FAMILIES: Final = ("incarnation", "takeover", "load", "apply", "publish", "release")
 OFTEN: Final = ("publish", "apply", "load.before_contacts")
 """Hit at every batch: these may fire at a later hit, in the middle of work."""
+NEEDS: Final = {Failpoint.APPLY_BEFORE_ROLLBACK: Failpoint.APPLY_BEFORE_MERGE}
+"""Reached only after an error at the other."""
 
 
 class Arming:
@@ -27,6 +29,7 @@ class Arming:
             if point.partition(".")[0] in FAMILIES
         ]
         rng.shuffle(self._wanted)
+        self._insisted: set[Failpoint] = set()
         self._handed_out: Counter[tuple[Failpoint, str]] = Counter()
         self.is_over = False
 
@@ -38,7 +41,7 @@ class Arming:
             return environment
         if self._fixed is not None:
             return environment | {"FUNNEL_FAILPOINTS": self._fixed}
-        environment["CHAOS_ONCE"] = ",".join(self._once(one) for one in self._next(2))
+        environment["CHAOS_ONCE"] = ",".join(self._once(one) for one in self._next())
         environment["FUNNEL_FAILPOINTS"] = ",".join(
             f"{point}={rng.choice(ACTIONS[:3])}:{rng.choice([0.0005, 0.002])}:0.3"
             for point in rng.sample(list(Failpoint), 4)
@@ -57,19 +60,31 @@ class Arming:
         names = {line.partition(" ")[0] for line in self.fired()}
         return sorted({str(point) for point, _ in self._wanted} - names)
 
-    def _next(self, count: int) -> list[tuple[Failpoint, str]]:
-        """Those that never fired come first, then those tried least."""
+    def insist(self, point: Failpoint) -> None:
+        """Arm it at every start until it has fired: only now can it be reached."""
+        self._insisted.add(point)
+
+    def _next(self) -> list[tuple[Failpoint, str]]:
+        """One of those that never fired at all, and one action that was tried least."""
         fired = self.fired()
         names = {line.partition(" ")[0] for line in fired}
+        tried: Counter[Failpoint] = Counter()
+        for (point, _), count in self._handed_out.items():
+            tried[point] += count
         waiting = [one for one in self._wanted if not fired[f"{one[0]} {one[1]}"]]
-        waiting.sort(key=lambda one: (self._handed_out[one], one[0] in names))
-        chosen: list[tuple[Failpoint, str]] = []
-        for one in waiting:
-            if len(chosen) < count and one[0] not in [point for point, _ in chosen]:
-                chosen.append(one)
-        for one in chosen:
-            self._handed_out[one] += 1
-        return chosen
+        unfired = [one for one in waiting if one[0] not in names]
+        chosen: dict[Failpoint, str] = {}
+        for one in [
+            *(one for one in unfired if one[0] in self._insisted),
+            *sorted(unfired, key=lambda one: tried[one[0]])[:1],
+            *sorted(waiting, key=lambda one: self._handed_out[one])[:1],
+        ]:
+            chosen.setdefault(*one)
+        for point, action in list(chosen.items()):
+            self._handed_out[point, action] += 1
+            if point in NEEDS:
+                chosen.setdefault(NEEDS[point], "error")
+        return list(chosen.items())
 
     def _once(self, one: tuple[Failpoint, str]) -> str:
         point, action = one

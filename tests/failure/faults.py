@@ -11,7 +11,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
+from app.failpoints import Failpoint
 from app.runtime.embedded.stack import EmbeddedStack
+from tests.failure.arming import Arming
 from tests.failure.fleet import Fleet
 from tests.failure.group import GROUP, count_rebalances
 
@@ -45,7 +47,10 @@ def plan(rng: random.Random, counts: Mapping[str, int], seconds: float) -> list[
 class Faults:
     """Carries the plan out. Zombies sleep beside the other faults; the others take turns."""
 
-    def __init__(self, stack: EmbeddedStack, fleet: Fleet, rng: random.Random, say: Say) -> None:
+    def __init__(
+        self, stack: EmbeddedStack, fleet: Fleet, arming: Arming, rng: random.Random, say: Say
+    ) -> None:
+        self._arming = arming
         self._stack = stack
         self._fleet = fleet
         self._random = rng
@@ -86,6 +91,7 @@ class Faults:
     async def _forget_offsets(self) -> None:
         """Delete the group with its offsets, while it has no member: K must be found by a scan."""
         self.tally["offsets_deleted"] += 1
+        self._arming.insist(Failpoint.TAKEOVER_BEFORE_SCAN)
         await self._fleet.kill_all_while(self._delete_group)
 
     async def _delete_group(self) -> None:

@@ -31,12 +31,13 @@ class Producing:
     async def run(self) -> None:
         started = time.monotonic()
         unsent: list[Sending] = []
-        due = 0.0
+        due = last = 0.0
         try:
             while True:
                 elapsed = time.monotonic() - started
                 calm = (elapsed % WAVE_SECONDS) > WAVE_SECONDS / 3
-                due = min(due + self._rate * TICK_SECONDS * (0.4 if calm else 2.2), self._rate * 2)
+                due += self._rate * (elapsed - last) * (0.4 if calm else 2.2)
+                due, last = min(due, self._rate * 5), elapsed
                 fresh = list(islice(self._sendings, max(0, int(due) - len(unsent))))
                 due -= len(fresh)
                 if not unsent and not fresh and self._is_exhausted():

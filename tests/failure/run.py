@@ -108,7 +108,7 @@ async def run_chaos(
         rng = random.Random(seed)
         arming = Arming(rng, directory / "failpoints.log", scale.failpoints)
         fleet = Fleet(scale.workers, environment, arming.environment, directory / "logs", rng)
-        faults = Faults(stack, fleet, rng, tell)
+        faults = Faults(stack, fleet, arming, rng, tell)
         traffic = Traffic(seed, scale.contacts, scale.interactions, datetime.now(UTC))
         rate = scale.interactions / scale.seconds
         producing = Producing(stack.bootstrap_servers, traffic.sendings(), rate)
