@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from app import failpoints
@@ -11,7 +12,7 @@ from app.failpoints import Failpoint
 from app.runtime.embedded.stack import EmbeddedStack
 from app.storage.migrate import migrate
 from tests.conftest import execute
-from tests.failure.rig import Rig
+from tests.failure.rig import Rig, until
 
 Arm = Callable[..., None]
 
@@ -23,7 +24,7 @@ async def migrated(stack: EmbeddedStack) -> AsyncIterator[str]:
     await execute(stack.database_url, f"CREATE DATABASE {name}")
     await migrate(_url(stack, name))
     yield name
-    await execute(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    await until(lambda: _dropped(stack, name))
 
 
 @pytest.fixture
@@ -36,7 +37,16 @@ async def rig(stack: EmbeddedStack, migrated: str, unique: str) -> AsyncIterator
         yield made
     finally:
         await made.close()
+        await until(lambda: _dropped(stack, name))
+
+
+async def _dropped(stack: EmbeddedStack, name: str) -> bool:
+    """FORCE can't end autovacuum's session: that ends by itself."""
+    try:
         await execute(stack.database_url, f"DROP DATABASE {name} WITH (FORCE)")
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.ObjectInUseError):
+        return False
+    return True
 
 
 def _url(stack: EmbeddedStack, name: str) -> str:

@@ -201,6 +201,12 @@ class Rig:
             for _, error, *_ in answer.topic_errors:
                 if error:
                     raise for_code(error)
+
+            async def visible() -> bool:
+                described = await admin.describe_topics(list(names))
+                return not any(topic["error_code"] for topic in described)
+
+            await until(visible)
         finally:
             await admin.close()
 

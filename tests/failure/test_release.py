@@ -57,6 +57,23 @@ async def test_a_graceful_restart_of_both_lanes_under_traffic_loses_nothing(rig:
     assert await proven(rig) > 80
 
 
+async def test_a_partition_that_comes_back_is_read_anew(rig: Rig) -> None:
+    """Its contacts changed elsewhere: what was remembered of them is dropped, not tried."""
+    first = rig.lane()
+    await rig.send_journeys(12, steps=1)
+    await rig.settled()
+    second = rig.lane()
+    await until(lambda: first.owned and second.owned)
+    await rig.send_journeys(12, steps=2)
+    await rig.settled()
+    await second.drain()
+    await first.owns(0, 1)
+    await rig.send_journeys(12)
+    await rig.settled()
+    assert first.ended("unclean") + first.ended("fenced") == 0
+    assert await proven(rig) > 12
+
+
 async def keep_sending(rig: Rig, contacts: int) -> None:
     """A trickle that lasts through a rebalance."""
     for start in range(0, contacts, 4):
