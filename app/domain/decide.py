@@ -53,15 +53,16 @@ def decide(
             f"model {rules.ref} has no interaction type {interaction.type!r}: add it to the model,"
             " or set its knob unknown_type to ignore"
         )
-    if contact.has_seen(interaction.source, interaction.id):
+    evidence = contact.evidence
+    if evidence.has_seen(interaction.source, interaction.id):
         return _DUPLICATE
     entry = entry_of(interaction, address, kind, rules)
-    head_time = contact.book.state.head_time
-    if entry.time < head_time or (entry.time == head_time and contact.is_before_head(entry)):
+    head_time = evidence.book.state.head_time
+    if entry.time < head_time or (entry.time == head_time and evidence.is_before_head(entry)):
         verdict, changes = Verdict.LATE, _rewrite(contact, entry, rules, interaction.traceparent)
     else:
         verdict, changes = Verdict.APPLIED, _go_on(contact, entry, rules, interaction.traceparent)
-    book = contact.book
+    book = evidence.book
     state = book.state
     contact.stage = state.stage
     if changes:
@@ -76,9 +77,9 @@ def decide(
 
 def _go_on(contact: Contact, entry: Entry, rules: Rules, traceparent: str | None) -> list[Change]:
     """In order: from the head state."""
-    state = contact.book.state
+    state = contact.evidence.book.state
     made = step(state, entry, rules)
-    contact.append(entry, made)
+    contact.evidence.append(entry, made)
     if not made:
         return []
     publisher = Publisher(contact, rules, viewer(state, rules, entry.time), traceparent)
@@ -89,15 +90,16 @@ def _go_on(contact: Contact, entry: Entry, rules: Rules, traceparent: str | None
 
 def _rewrite(contact: Contact, late: Entry, rules: Rules, traceparent: str | None) -> list[Change]:
     """Late: fold again from the checkpoint before it, and say what that changed."""
-    past = contact.rewind(late.key)
-    before, base = standing(past, contact.book.names), base_of(contact)
+    evidence = contact.evidence
+    past = evidence.rewind(late.key)
+    before, base = standing(past, evidence.book.names), base_of(contact)
     insort(past, (late, None), key=lambda each: each[0].key)
     after: list[Made] = []
     for entry, _ in past:
-        made = step(contact.book.state, entry, rules)
-        contact.append(entry, made)
+        made = step(evidence.book.state, entry, rules)
+        evidence.append(entry, made)
         after += made
-    state = contact.book.state
+    state = evidence.book.state
     publisher = Publisher(contact, rules, viewer(state, rules, state.head_time), traceparent)
     publisher.rewritten(before, after, base, late)
     return publisher.changes

@@ -6,8 +6,9 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from app.domain.changes import Cause, Change, View
-from app.domain.contact import Contact, Past
+from app.domain.contact import Contact
 from app.domain.entry import Entry
+from app.domain.evidence_log import Past
 from app.domain.fold import Made
 from app.domain.log import Published, digest_of, encode, text_of
 from app.domain.rules import Rules

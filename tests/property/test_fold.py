@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.domain import contact as contact_module
+from app.domain import evidence_log
 from app.domain.book import decode_book, encode_book
 from app.domain.changes import Change, Verdict
 from app.domain.interaction import Interaction
@@ -19,7 +19,7 @@ LIFE = ("none", "lead", "prospect", "opportunity", "customer")
 @pytest.fixture(autouse=True)
 def _short_sections(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a dozen interactions seal chunks."""
-    monkeypatch.setattr(contact_module, "SECTION_STEPS", 3)
+    monkeypatch.setattr(evidence_log, "SECTION_STEPS", 3)
 
 
 def relaxed(test: object) -> object:

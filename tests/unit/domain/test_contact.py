@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain import contact as contact_module
+from app.domain import evidence_log
 from app.domain.changes import ContactChange, SealedChunk, Verdict
 from app.domain.contact import Contact
 from app.domain.decide import decide
@@ -43,7 +43,7 @@ class Row:
 
 @pytest.fixture
 def short_sections(monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(contact_module, "SECTION_STEPS", 3)
+    monkeypatch.setattr(evidence_log, "SECTION_STEPS", 3)
     return 3
 
 

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from app.domain import contact
+from app.domain import evidence_log
 from app.domain.log import NAMES_FROM, NAMES_MAX, VOCABULARY, code_of, needle_of, text_of
 from app.domain.publishing import transition_id
 from app.domain.sealed_ids import BLOOM_BYTES, fingerprint_of, may_contain, with_added
@@ -39,7 +39,7 @@ def test_where_the_names_are_full_the_text_stands_for_itself() -> None:
 def test_a_duplicate_is_found_among_more_sources_than_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(contact, "SECTION_STEPS", 1_000)
+    monkeypatch.setattr(evidence_log, "SECTION_STEPS", 1_000)
     one = Story()
     for n in range(NAMES_MAX + 5):
         one.tell("website.visited", n / 100, event_id="x", source=f"/source/{n}")
@@ -53,12 +53,12 @@ def test_bytes_that_look_like_an_identity_are_no_duplicate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A channel named like a source, and a campaign like an id, are stored as those would be."""
-    monkeypatch.setattr(contact, "SECTION_STEPS", 1_000)
+    monkeypatch.setattr(evidence_log, "SECTION_STEPS", 1_000)
     one = Story()
     for n in range(NAMES_MAX):
         one.tell("email.opened", n / 100, event_id="a", source=f"/{n}")
     one.tell("email.opened", 1, event_id="b", source="/0", channel="/7", campaign_id="x")
-    assert needle_of("/7", "x", one.contact.book.names) in one.contact._log
+    assert needle_of("/7", "x", one.contact.book.names) in one.contact.evidence.log
     assert one.tell("email.opened", 2, event_id="x", source="/7").verdict.value == "applied"
 
 
