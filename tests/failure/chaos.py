@@ -3,8 +3,8 @@
     python -m tests.failure.chaos [--seed N] [--seconds S] [--interactions N]
     python -m tests.failure.chaos --mutants           break the protocol on purpose; must be caught
 
-Writes build/chaos.json. Exit code 1 unless every count of violations is 0 (for mutants: unless
-each was caught).
+Writes build/chaos.json. Exit code 1 unless every count of violations is 0 and every failpoint of
+takeover, apply and publish has fired (for mutants: unless each was caught).
 """
 
 import argparse
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcome = asyncio.run(run_chaos(seed, scale, ROOT / "build" / "chaos"))
         figures |= {"mutants": _load().get("mutants", {}), "seed": seed} | outcome.figures()
         _show(outcome)
-        is_good = outcome.report.is_clean
+        is_good = outcome.report.is_clean and not outcome.unfired
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(figures, indent=2) + "\n")
     return 0 if is_good else 1
@@ -73,6 +73,8 @@ def _show(outcome: Outcome) -> None:
     for kind in outcome.report.counts:
         for violation in [v for v in outcome.report.violations if v.kind == kind][:5]:
             console.print(f"{violation.kind}: {violation.what}", markup=False, highlight=False)
+    if outcome.unfired:
+        console.print(f"failpoints that never fired: {', '.join(outcome.unfired)}")
     for text in outcome.unexpected[:10]:
         console.print(text, markup=False, highlight=False)
     table = Table("", "")

@@ -24,6 +24,7 @@ from tests.failure.group import count_rebalances
 from tests.failure.producing import Producing
 from tests.failure.reading import observe
 from tests.failure.settling import settle
+from tests.failure.takeovers import count_takeovers
 from tests.failure.traffic import Traffic
 
 PARTITIONS: Final = 12
@@ -62,7 +63,8 @@ FULL: Final = Scale(
 
 TALLIED: Final = (
     *("kills", "failpoint_kills", "zombies", "restarts", "rebalances", "postgres_kills"),
-    *("broker_kills", "offsets_deleted", "starts"),
+    *("broker_kills", "offsets_deleted", "starts", "takeovers", "takeovers_fencing"),
+    "takeovers_republishing",
 )
 
 
@@ -126,7 +128,7 @@ async def run_chaos(
         finally:
             progress.cancel()
             await fleet.stop()
-        tally = fleet.tally + faults.tally
+        tally = fleet.tally + faults.tally + count_takeovers(directory / "logs")
         tally["rebalances"] += await count_rebalances(stack.bootstrap_servers)
         tell("reading what is left")
         observed = await observe(
