@@ -32,17 +32,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     seed = options.seed if options.seed is not None else random.randrange(10**6)
     command = "python -m tests.failure.chaos " + " ".join(arguments or sys.argv[1:])
-    figures = _load() if options.mutants or options.mutant else {}
-    figures |= {"commit": _commit(), "versions": _versions(), "command": command.strip()}
+    command = command.strip()
+    figures = _load()
+    origin = {"commit": _commit(), "versions": _versions(), "seed": seed, "command": command}
     if options.mutants or options.mutant:
         names = [options.mutant] if options.mutant else list(MUTANTS)
         caught = {name: _try_mutant(name, seed) for name in names}
         figures["mutants"] = figures.get("mutants", {}) | caught
+        figures["mutants_run"] = origin
         is_good = all(caught.values())
     else:
         scale = FULL._replace(interactions=options.interactions, seconds=options.seconds)
         outcome = asyncio.run(run_chaos(seed, scale, ROOT / "build" / "chaos"))
-        figures |= {"mutants": _load().get("mutants", {}), "seed": seed} | outcome.figures()
+        kept = {name: figures[name] for name in ("mutants", "mutants_run") if name in figures}
+        figures = origin | outcome.figures() | {"mutants": {}} | kept
         _show(outcome)
         is_good = outcome.report.is_clean and not outcome.unfired
     RESULT.parent.mkdir(exist_ok=True)
