@@ -9,8 +9,9 @@ from app.domain.contact import Contact
 from app.domain.entry import Entry, entry_of
 from app.domain.explanation import Explanation, ways_out
 from app.domain.fold import Made, step
+from app.domain.history import standing
 from app.domain.interaction import Address, Interaction, Microseconds
-from app.domain.publishing import Publisher, base_of, standing
+from app.domain.publishing import Publisher, base_of
 from app.domain.rules import Rules
 from app.domain.scoring import temperature
 from app.domain.views import is_qualification_needed, view, viewer

@@ -5,8 +5,8 @@ from hashlib import sha256
 import pytest
 
 from app.domain import evidence_log
+from app.domain.history import transition_id
 from app.domain.log import NAMES_FROM, NAMES_MAX, VOCABULARY, code_of, needle_of, text_of
-from app.domain.publishing import transition_id
 from app.domain.sealed_ids import BLOOM_BYTES, fingerprint_of, may_contain, with_added
 from tests.unit.domain.story import Story
 
