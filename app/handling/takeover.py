@@ -136,10 +136,12 @@ class Takeover:
     ) -> tuple[Position, bool]:
         """K, and whether the group has it. After the fence the group's offsets are stable."""
         known = Position(row.partition, row.published_seq, row.published_offsets, row.as_of)
-        if row.owner is None:
-            return known, row.batch_seq > 0
         proceed()
         committed = await self._coordinator.committed(row.partition)
+        if row.owner is None:
+            # The row is enough; the group is asked whether the row is as new as what it published.
+            _check_not_older(row, committed or known)
+            return known, committed is not None
         if committed is not None:
             return committed, True
         if row.batch_seq == 0:
@@ -187,12 +189,7 @@ class Takeover:
     ) -> int:
         """Batches K+1 … D in order, in Kafka transactions of bounded size, each with its own last
         batch's K. How many batches there were."""
-        if published.batch_seq > row.batch_seq:
-            raise Halted(
-                f"partition {row.partition}: batch {published.batch_seq} is published, but the"
-                f" database only knows {row.batch_seq}: it was restored to an earlier point."
-                " Catching up is not built yet; restore the newest state."
-            )
+        _check_not_older(row, published)
         position = published
         while position.batch_seq < row.batch_seq:
             hit(Failpoint.TAKEOVER_BEFORE_SEGMENTS)
@@ -217,7 +214,7 @@ class Takeover:
         size_bytes = 0
         last = None
         for segment in segments:
-            outputs = segments_blob.unpack(segment.outputs, OutputRecord)
+            outputs = _outputs_of(segment)
             added_bytes = sum(len(output.value or b"") + 512 for output in outputs)
             if last is not None and size_bytes + added_bytes > self._republish_max_bytes:
                 yield records, last
@@ -231,11 +228,31 @@ class Takeover:
             yield records, last
 
 
+def _outputs_of(segment: SegmentRow) -> list[OutputRecord]:
+    try:
+        return segments_blob.unpack(segment.outputs, OutputRecord)
+    except ValueError as unknown:
+        raise Halted(
+            f"partition {segment.partition}, batch {segment.batch_seq}: {unknown}. Let that release"
+            " publish it."
+        ) from unknown
+
+
 class RowMoved(Exception):
     """Somebody else took the row between reading and taking it: read it again."""
 
     def __init__(self, partition: int) -> None:
         super().__init__(f"the row of partition {partition} moved")
+
+
+def _check_not_older(row: PartitionRow, published: Position) -> None:
+    """K <= D, or PostgreSQL has forgotten what it had decided."""
+    if published.batch_seq > row.batch_seq:
+        raise Halted(
+            f"partition {row.partition}: batch {published.batch_seq} is published, but the"
+            f" database only knows {row.batch_seq}: it was restored to an earlier point, or is a"
+            " new one beside an old Kafka. Catching up is not built yet; restore the newest state."
+        )
 
 
 def _check_contiguous(row: PartitionRow, after: Position, segments: Sequence[SegmentRow]) -> None:

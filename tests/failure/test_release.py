@@ -1,6 +1,7 @@
 """Handing partitions over: on a rebalance, on shutdown, and when it can't be done in time."""
 
 import asyncio
+import random
 
 import pytest
 
@@ -72,6 +73,26 @@ async def test_a_partition_that_comes_back_is_read_anew(rig: Rig) -> None:
     await rig.settled()
     assert first.ended("unclean") + first.ended("fenced") == 0
     assert await proven(rig) > 12
+
+
+async def test_rebalances_one_after_the_other_under_traffic_change_nothing(rig: Rig) -> None:
+    lanes = [rig.lane(lane={"batch_max_interactions": 10}) for _ in range(2)]
+    await until(lambda: all(lane.owned for lane in lanes))
+    traffic = asyncio.create_task(keep_sending(rig, 100))
+    chance = random.Random(7)
+    for n in range(12):
+        lanes[n % 2].source.rejoin()
+        if n == 6:
+            await lanes[0].drain()
+            lanes[0] = rig.lane()
+            await until(lambda: lanes[0].lane._current is not None)
+        await asyncio.sleep(chance.choice([0, 0.02, 0.1]))  # in every phase of the one before
+    await traffic
+    await rig.settled()
+    for lane in rig.lanes:
+        assert lane.ended("unclean") + lane.ended("fenced") == 0
+        assert lane.counted("fences_total") == 0
+    assert await proven(rig) > 100
 
 
 async def keep_sending(rig: Rig, contacts: int) -> None:

@@ -135,6 +135,36 @@ async def test_a_database_behind_what_is_published_halts(rig: Rig) -> None:
     await until(lambda: "restored to an earlier point" in str(second.lane.health().reasons))
 
 
+@pytest.mark.parametrize("lost", ["DELETE FROM {}", "UPDATE {} SET batch_seq = 1"])
+async def test_a_database_behind_what_is_published_halts_after_a_clean_release_too(
+    rig: Rig, lost: str
+) -> None:
+    """Nobody owns the row, so nobody is fenced and the row's own K looks fine."""
+    first = rig.lane(lane={"batch_max_interactions": 1})
+    await rig.send_journeys(8)
+    await rig.settled()
+    await first.drain()
+    before = await told(rig)
+    await rig.database.execute(lost.format("lane_partition"))
+    second = rig.lane()
+    await until(lambda: len(second.lane.health().reasons) == rig.partitions)
+    assert "restored to an earlier point" in str(second.lane.health().reasons)
+    assert await told(rig) == before
+
+
+async def test_an_outbox_of_a_newer_release_halts_and_says_so(rig: Rig) -> None:
+    first = rig.lane()
+    await first.owns(0, 1)
+    first.may_publish.clear()
+    await rig.send(rig.contact_on(0), 0)
+    await rig.all_applied()
+    await first.kill()
+    await rig.database.execute("UPDATE segment SET outputs = '\\x99'")
+    second = rig.lane()
+    await second.owns(1)
+    await until(lambda: "written by a newer release" in str(second.lane.health().reasons))
+
+
 async def test_an_owner_that_finds_its_own_id_starts_anew(rig: Rig) -> None:
     lane = rig.lane()
     await lane.owns(0, 1)
