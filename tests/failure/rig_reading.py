@@ -1,5 +1,6 @@
 """What a test's lanes left behind, and the proof that every interaction had its effects once."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -39,7 +40,7 @@ async def read(rig: "Rig", topics: Iterable[str], partition: int | None = None) 
         chosen = range(rig.partitions) if partition is None else [partition]
         tps = [TopicPartition(topic, p) for topic in topics for p in chosen]
         consumer.assign(tps)
-        ends = await consumer.end_offsets(tps)  # read_committed: the last stable offset
+        ends = await _stable_ends(rig, consumer, tps)
         records: list[Any] = []
         behind = {tp for tp in tps if ends[tp] > 0}
         idle = 0
@@ -51,6 +52,21 @@ async def read(rig: "Rig", topics: Iterable[str], partition: int | None = None) 
     finally:
         await consumer.stop()
     return sorted(records, key=lambda r: (r.topic, r.partition, r.offset))
+
+
+async def _stable_ends(
+    rig: "Rig", consumer: AIOKafkaConsumer, tps: list[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """The broker answers a commit before it has written the markers: wait for them, a little, for
+    a transaction may stand open on purpose."""
+    for _ in range(100):
+        stable: dict[TopicPartition, int] = await consumer.end_offsets(tps)
+        async with rig.coordinator._asking("ends") as reader:
+            high = await reader.end_offsets(tps)
+        if stable == high:
+            break
+        await asyncio.sleep(0.02)
+    return stable
 
 
 def header(record: Any, name: str) -> str:

@@ -21,10 +21,11 @@ TINY: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("lane", TINY.values(), ids=TINY.keys())
 async def test_tiny_bounds_give_the_same_result(rig: Rig, lane: dict[str, Any]) -> None:
     await rig.send_journeys(12)
-    rig.lane(lane=lane)
+    running = rig.lane(lane=lane)
     await rig.settled()
     await rig.send_journeys(6, first=6)  # some are known, some steps come again with other ids
     await rig.settled()
+    assert running.ended("unclean") == 0  # the version check hides a contact forgotten too early
     assert await proven(rig) > 12
 
 
@@ -84,15 +85,18 @@ async def test_sealed_evidence_answers_late_ones_and_duplicates(
     assert await proven(rig) >= 1
 
 
-async def test_a_late_one_in_the_batch_that_seals_sees_what_was_sealed_before(rig: Rig) -> None:
+async def test_evidence_whose_sealing_is_not_applied_yet_is_waited_for(rig: Rig) -> None:
+    """Batches so small that the one which seals is still on its way when the next asks."""
     contact = rig.contact_on(0)
-    for n in range(10, 90):
+    for n in range(20, 110):
         await rig.send(contact, 1, event_id=f"n{n}", at=moment(n))
-        if n % 20 == 0:
-            await rig.send(contact, 2, event_id=f"late{n}", at=moment(n - 9))
-            await rig.send(contact, 1, event_id="n11", at=moment(11))
+        if n > 50 and n % 4 == 0:
+            await rig.send(contact, 1, event_id=f"late{n}", at=moment(n // 4))
+            await rig.send(contact, 1, event_id="n21", at=moment(21))
     await rig.flush()
-    rig.lane(lane={"cache_max_bytes": 1})
+    lane = rig.lane(lane={"batch_max_interactions": 4})
     await rig.settled()
+    assert lane.counted("interactions_handled_total", outcome="late") == 15
+    assert lane.ended("unclean") == 0
     assert await proven(rig) >= 1
     assert await read(rig, [rig.name(Topic.DEAD_LETTERS)]) == []
