@@ -25,7 +25,9 @@ import uvloop
 
 from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
 from tests.load.fleet import ROOT, Fleet
+from tests.load.latency import measure_latency
 from tests.load.producing import produce_all
+from tests.load.takeover import measure_takeover
 from tests.load.throughput import Throughput, count_history, measure_throughput
 from tests.load.workload import Workload
 
@@ -55,11 +57,8 @@ async def bench(options: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-async def _throughput(
-    stack: EmbeddedStack, fleet: Fleet, options: argparse.Namespace
-) -> dict[str, Any]:
-    started = time.monotonic()
-    workload = Workload(
+def _workload(options: argparse.Namespace) -> Workload:
+    return Workload(
         interactions=options.interactions,
         contacts=options.contacts,
         seed=options.seed,
@@ -67,6 +66,13 @@ async def _throughput(
         until=time.time() - 60,
         span_seconds=SPAN_SECONDS,
     )
+
+
+async def _throughput(
+    stack: EmbeddedStack, fleet: Fleet, options: argparse.Namespace
+) -> dict[str, Any]:
+    started = time.monotonic()
+    workload = _workload(options)
     produced = await produce_all(stack.bootstrap_servers, workload.sendings())
     say(f"{produced} interactions produced in {time.monotonic() - started:.0f} s")
     found = await measure_throughput(
@@ -108,7 +114,41 @@ def _print_throughput(found: Throughput, figures: Mapping[str, Any]) -> None:
     say(f"published        {', '.join(f'{n:,} at {at} s' for at, n in found.curve)}")
 
 
-MEASURES: Final = {"throughput": _throughput}
+async def _latency(
+    stack: EmbeddedStack, fleet: Fleet, options: argparse.Namespace
+) -> dict[str, Any]:
+    found = await measure_latency(
+        stack,
+        fleet,
+        _workload(options).sendings(),
+        rates=options.rates,
+        seconds=options.seconds,
+        partitions=PARTITIONS,
+    )
+    for at in found:
+        say(
+            f"latency          at {at.rate}/s p50 {at.p50_ms} ms, p99 {at.p99_ms} ms, at most"
+            f" {at.max_ms} ms ({at.samples:,} stage changes; sent up to {at.behind_ms} ms late)"
+        )
+    return {"latency_ms": {str(at.rate): {"p50": at.p50_ms, "p99": at.p99_ms} for at in found}}
+
+
+async def _takeover(
+    stack: EmbeddedStack, fleet: Fleet, options: argparse.Namespace
+) -> dict[str, Any]:
+    found = await measure_takeover(
+        stack, fleet, _workload(options).sendings(), rate=options.rates[0], partitions=PARTITIONS
+    )
+    for around in found:
+        say(f"longest pause    {around.event}: moved {around.moved}, stayed {around.stayed} s")
+    return {
+        "takeover_pause_seconds": {
+            around.event: {"moved": around.moved, "stayed": around.stayed} for around in found
+        }
+    }
+
+
+MEASURES: Final = {"throughput": _throughput, "latency": _latency, "takeover": _takeover}
 
 
 def _about(options: argparse.Namespace) -> dict[str, Any]:

@@ -63,21 +63,23 @@ class Clocked:
     def within(self, deciding: Decider) -> None:
         """What deciding consists of, where it is called once a batch or turn."""
         decode_all, collect = deciding._decode_all, deciding._collect
+        into: Any = deciding
+        into._decode_all = self.wrap_async("decode", decode_all)
+        into._collect = self.wrap_async("collect and encode", collect)
+        module: Any = decider_module
+        module.pack = self.wrap("pack segments", module.pack)
 
-        async def timed_decode(*args: Any) -> Any:
+    def wrap_async(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """Of a coroutine that yields but does not wait."""
+
+        async def clocked(*args: Any) -> Any:
             started = time.process_time()
-            found = await decode_all(*args)
-            self.spent["decode"] += time.process_time() - started
-            return found
+            try:
+                return await call(*args)
+            finally:
+                self.spent[name] += time.process_time() - started
 
-        async def timed_collect(*args: Any) -> Any:
-            started = time.process_time()
-            await collect(*args)
-            self.spent["collect and encode"] += time.process_time() - started
-
-        deciding._decode_all = timed_decode  # type: ignore[method-assign]
-        deciding._collect = timed_collect  # type: ignore[method-assign]
-        decider_module.pack = self.wrap("pack segments", decider_module.pack)
+        return clocked
 
 
 def records() -> list[SourceRecord]:
