@@ -12,6 +12,7 @@ FAMILIES: Final = ("incarnation", "takeover", "load", "apply", "publish", "relea
 REQUIRED: Final = ("takeover.", "apply.", "publish.")
 OFTEN: Final = ("publish", "apply", "load.before_contacts")
 """Hit at every batch: these may fire at a later hit, in the middle of work."""
+UNFIRED_AT_ONCE: Final = 3
 NEEDS: Final = {Failpoint.APPLY_BEFORE_ROLLBACK: Failpoint.APPLY_BEFORE_MERGE}
 """Reached only after an error at the other."""
 
@@ -67,7 +68,7 @@ class Arming:
         self._insisted.add(point)
 
     def _next(self) -> list[tuple[Failpoint, str]]:
-        """One of those that never fired at all, and one action that was tried least."""
+        """Some of those that never fired at all, and one action that was tried least."""
         fired = self.fired()
         names = {line.partition(" ")[0] for line in fired}
         tried: Counter[Failpoint] = Counter()
@@ -78,7 +79,7 @@ class Arming:
         chosen: dict[Failpoint, str] = {}
         for one in [
             *(one for one in unfired if one[0] in self._insisted),
-            *sorted(unfired, key=lambda one: tried[one[0]])[:1],
+            *sorted(unfired, key=lambda one: tried[one[0]])[:UNFIRED_AT_ONCE],
             *sorted(waiting, key=lambda one: self._handed_out[one])[:1],
         ]:
             chosen.setdefault(*one)
@@ -90,7 +91,7 @@ class Arming:
 
     def _once(self, one: tuple[Failpoint, str]) -> str:
         point, action = one
-        fires_at = self._random.randint(1, 60) if point.startswith(OFTEN) else 1
+        fires_at = self._random.randint(1, 20) if point.startswith(OFTEN) else 1
         if point.startswith(OFTEN) and self._handed_out[one] > 1:
             fires_at = 1
         return f"{point}={action}:{fires_at}:{self._random.choice([0.3, 2.0])}"
