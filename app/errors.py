@@ -79,4 +79,11 @@ class Fenced(Unclean):
 
 
 class Halted(FunnelError):
-    """A partition must not go on without a person; the message says what happened and what now."""
+    """A partition must not go on without a person; the message says what happened and what now.
+
+    `partition`: the only one it concerns, where that is known; the others go on.
+    """
+
+    def __init__(self, message: str, partition: int | None = None) -> None:
+        super().__init__(message)
+        self.partition = partition

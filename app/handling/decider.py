@@ -16,7 +16,7 @@ from app.domain.contact import Contact
 from app.domain.decide import Decision, decide, view
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.model import Rules
-from app.errors import Poison, RuleError
+from app.errors import Halted, Poison, RuleError
 from app.handling.batch import DecidedBatch, Fetched, PartitionBatch, SourceKey
 from app.handling.cache import ContactCache, Entry, Key
 from app.handling.dead_letters import as_dead_letter, exception_name
@@ -77,7 +77,10 @@ class Decider:
         decoded = [await self._decode_all(records) for _, records in fetched]
         await self._bring(fetched, decoded)
         for (owned, records), items, part in zip(fetched, decoded, begun, strict=True):
-            await self._decide_partition(batch, owned, part, records, items)
+            try:
+                await self._decide_partition(batch, owned, part, records, items)
+            except Halted as halted:
+                raise Halted(f"partition {owned.partition}: {halted}", owned.partition) from halted
         self._report(fetched)
         return batch
 

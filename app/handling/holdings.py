@@ -21,7 +21,15 @@ log = structlog.get_logger(__name__)
 class Holdings:
     """wanted (the group says so) -> owned (the row says so) -> active (records flow)."""
 
-    def __init__(self, parts: Parts, owner: str, cache: ContactCache, stall: StallGuard) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        owner: str,
+        cache: ContactCache,
+        stall: StallGuard,
+        halted: dict[int, str],
+    ) -> None:
+        """`halted`: partitions a person must look at first, and why; outlives the incarnation."""
         self._parts = parts
         self._owner = owner
         self._cache = cache
@@ -35,7 +43,7 @@ class Holdings:
         self._is_over = False
         self._releases: set[asyncio.Task[bool]] = set()
         self._connection: asyncpg.Connection | None = None
-        self.halted: dict[int, str] = {}
+        self.halted = halted
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends the incarnation: a release met an error the rebalance listener would swallow."""
 
@@ -53,11 +61,10 @@ class Holdings:
         return owned is not None and owned.is_active
 
     def assigned(self, partitions: frozenset[int]) -> None:
-        """The group gave this member exactly these. What stays here stays halted."""
+        """The group gave this member exactly these."""
         if self._is_ending:
             return
         self._wanted = set(partitions)
-        self.halted = {p: why for p, why in self.halted.items() if p in partitions}
         self._changed.set()
 
     async def revoked(self, partitions: frozenset[int]) -> None:

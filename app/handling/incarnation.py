@@ -39,13 +39,14 @@ class Incarnation:
         suspects: set[SourceKey],
         batch_limit: int,
         stall: StallGuard,
+        halted: dict[int, str],
     ) -> None:
         self._parts = parts
         self._owner = owner
         self._rejected = rejected
         self._outlet = parts.outlet(owner)
         self._cache = ContactCache(parts.settings.lane.cache_max_bytes)
-        self.holdings = Holdings(parts, owner, self._cache, stall)
+        self.holdings = Holdings(parts, owner, self._cache, stall, halted)
         self.pipeline = Pipeline(
             parts, self.holdings, self._cache, self._outlet, suspects, rejected, batch_limit
         )

@@ -2,7 +2,8 @@
 
 What ends an incarnation decides what comes next: unclean or unavailable, a new one after a
 back-off; a row that PostgreSQL rejects, a new one with smaller batches until the record stands
-alone, then it is a dead letter; anything else is a bug and ends the process.
+alone, then it is a dead letter; a halted partition, a new one without it; anything else is a bug
+and ends the process.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from uuid import uuid4
 
 import structlog
 
-from app.errors import Poison, RowRejected, Unavailable, Unclean
+from app.errors import Halted, Poison, RowRejected, Unavailable, Unclean
 from app.handling.batch import SourceKey
 from app.handling.incarnation import Incarnation
 from app.handling.parts import Parts
@@ -46,6 +47,7 @@ class Lane:
         self._rejected: dict[SourceKey, Poison] = {}
         self._suspects: set[SourceKey] = set()
         self._batch_limit = settings.lane.batch_max_interactions
+        self._halted: dict[int, str] = {}
         self._stall = StallGuard(settings.kafka.session_timeout_seconds / 2)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -79,6 +81,9 @@ class Lane:
         return Health(ready=not reasons, reasons=reasons)
 
     def assigned(self, partitions: frozenset[int]) -> None:
+        """What stays here stays halted, for as long as this process lives."""
+        for gone in self._halted.keys() - partitions:
+            del self._halted[gone]
         if self._current is not None:
             self._current.holdings.assigned(partitions)
 
@@ -108,7 +113,13 @@ class Lane:
             self._stall.forget()
         owner = f"funnel-{uuid4().hex}"
         incarnation = Incarnation(
-            parts, owner, self._rejected, self._suspects, self._batch_limit, self._stall
+            parts,
+            owner,
+            self._rejected,
+            self._suspects,
+            self._batch_limit,
+            self._stall,
+            self._halted,
         )
         self._current = incarnation
         started = time.monotonic()
@@ -117,6 +128,11 @@ class Lane:
         except RowRejected as rejected:
             self._narrow(incarnation.pipeline.refused, rejected)
             return "row_rejected"
+        except Halted as halted:
+            if halted.partition is None:
+                raise
+            incarnation.holdings.halt(halted.partition, str(halted))
+            return "halted"
         except (Unavailable, Unclean) as trouble:
             if time.monotonic() - started > CALM_SECONDS:
                 self._failures = 0

@@ -176,7 +176,8 @@ class LaneConsumer:
                 raise Halted(
                     f"partition {tp.partition} of {tp.topic}: the next offset to read is gone from"
                     f" the broker ({gone}). Records were lost by retention or the topic was"
-                    " recreated: restore it, or reset D by hand after looking at what is missing."
+                    " recreated: restore it, or reset D by hand after looking at what is missing.",
+                    tp.partition,
                 ) from gone
             if records:
                 taken.setdefault(tp.partition, []).extend(records)

@@ -321,10 +321,11 @@ class Rig:
         await self.flush()
         await until(self._is_settled, seconds)
 
-    async def all_applied(self) -> None:
-        """D has reached what was sent to the interactions topic."""
+    async def all_applied(self, *partitions: int) -> None:
+        """D has reached what was sent to the interactions topic; all partitions where none is
+        named."""
         await self.flush()
-        for partition in range(self.partitions):
+        for partition in partitions or range(self.partitions):
             _, ends = await self.coordinator.bounds(partition)
             await self.applied(partition, ends[0])
 

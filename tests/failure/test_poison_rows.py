@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.topics import Topic
-from app.errors import RowRejected, RuleError
+from app.errors import RowRejected, RuleError, Unclean
 from app.handling import decider
 from tests.failure.rig import Rig, until
 from tests.failure.rig_reading import expected, header, proven, read, told
@@ -139,7 +139,7 @@ async def test_dead_letters_in_a_row_halt_their_partition_and_say_so(rig: Rig) -
     assert (await rig.known_row(0)).next_offsets[0] <= 5
 
 
-async def test_a_halted_partition_stays_halted_through_a_rebalance_and_makes_nobody_else_unready(
+async def test_a_halted_partition_stays_halted_until_it_goes_elsewhere_or_the_worker_restarts(
     rig: Rig,
 ) -> None:
     lane = rig.lane(dead_letters={"stop_after_consecutive": 2})
@@ -152,7 +152,11 @@ async def test_a_halted_partition_stays_halted_through_a_rebalance_and_makes_nob
     await until(lambda: lane.counted("rebalances_total") > before)
     await until(lambda: lane.owned == [1])
     assert lane.ended("unclean") == 0
-    lane.holdings.assigned(frozenset({1}))
+    lane.holdings._fail(Unclean("a test"))
+    await until(lambda: lane.ended("unclean") == 1)
+    await lane.owns(1)
+    assert not lane.lane.health().ready
+    lane.lane.assigned(frozenset({1}))
     assert lane.lane.health().ready
 
 

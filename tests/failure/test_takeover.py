@@ -7,6 +7,7 @@ from app import bootstrap
 from app.errors import Halted
 from app.failpoints import Failpoint
 from app.inbound.consumer import LaneConsumer
+from app.storage.connect import connect
 from tests.failure.conftest import Arm, Once
 from tests.failure.rig import Rig, until
 from tests.failure.rig_admin import forget_offsets, recreate_topic, truncate
@@ -153,6 +154,68 @@ async def test_a_database_behind_what_is_published_halts_after_a_clean_release_t
     assert await told(rig) == before
 
 
+async def test_a_contact_of_a_newer_release_halts_its_partition_only(rig: Rig) -> None:
+    first = rig.lane()
+    await rig.send_journeys(4, steps=1)
+    await rig.settled()
+    await first.drain()
+    await rig.database.execute(
+        "UPDATE contact SET state = '\\x99' || substr(state, 2) WHERE partition = 0"
+    )
+    second = rig.lane()
+    await rig.send_journeys(4, steps=2)
+    await until(lambda: "format" in str(second.lane.health().reasons))
+    await second.owns(1)
+    await rig.all_applied(1)
+    assert second.lane.health().reasons[0].startswith("partition 0:")
+    assert (await rig.known_row(0)).batch_seq == 1
+
+
+async def test_a_predecessor_stopped_in_its_apply_holds_nobody_up(rig: Rig) -> None:
+    """It still has the row locked: its session ends with it."""
+    first = rig.lane()
+    await first.owns(0, 1)
+    await first.kill()
+    owner = (await rig.known_row(0)).owner
+    assert owner is not None
+    zombie = await connect(rig.settings.database, application_name=owner)
+    await zombie.execute("BEGIN; UPDATE lane_partition SET batch_seq = 9 WHERE partition = 0")
+    second = rig.lane()
+    await second.owns(0, 1)
+    assert second.ended("unavailable") == 0
+    await until(zombie.is_closed)
+    assert (await rig.known_row(0)).batch_seq == 0
+
+
+async def test_a_row_locked_by_somebody_else_is_waited_for_within_bounds(rig: Rig) -> None:
+    first = rig.lane()
+    await first.owns(0, 1)
+    await first.drain()
+    async with rig.database.transaction():
+        await rig.database.execute("SELECT 1 FROM lane_partition FOR UPDATE")
+        second = rig.lane()
+        await until(lambda: second.ended("unavailable") == 1)
+        assert "lock" in second.lane._trouble
+    await second.owns(0, 1)
+
+
+@pytest.mark.parametrize("skip", [0, 1, 2])
+async def test_a_republish_that_breaks_off_goes_on_where_it_stopped(
+    rig: Rig, arm: Arm, armed: Once, skip: int
+) -> None:
+    first = rig.lane(lane={"batch_max_interactions": 4})
+    await first.owns(0, 1)
+    first.may_publish.clear()
+    await rig.send_journeys(8)
+    await rig.all_applied()
+    await first.kill()
+    arm(Failpoint.TAKEOVER_BEFORE_REPUBLISH, skip=skip)
+    rig.lane(lane={"publish_max_bytes": 2000})
+    await until(lambda: armed.fired)
+    await rig.settled()
+    assert await proven(rig) > 8
+
+
 async def test_an_outbox_of_a_newer_release_halts_and_says_so(rig: Rig) -> None:
     first = rig.lane()
     await first.owns(0, 1)
@@ -212,7 +275,7 @@ async def test_a_truncated_source_halts_and_names_it(rig: Rig) -> None:
     assert rig.inputs[0] in str(second.lane.health().reasons)
 
 
-async def test_a_source_truncated_under_a_running_lane_ends_it_with_the_reason(
+async def test_a_source_truncated_under_a_running_lane_halts_its_partition_only(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lane = rig.lane()
@@ -220,11 +283,16 @@ async def test_a_source_truncated_under_a_running_lane_ends_it_with_the_reason(
     await rig.settled()
     accept = lane.source.accept
     monkeypatch.setattr(
-        lane.source, "accept", lambda p, offsets: accept(p, tuple(n + 50 for n in offsets))
+        lane.source,
+        "accept",
+        lambda p, offsets: accept(p, offsets if p else tuple(n + 50 for n in offsets)),
     )
     lane.source.rejoin()
-    with pytest.raises(Halted, match="is gone from the broker"):
-        await lane.task
+    await until(lambda: "is gone from the broker" in str(lane.lane.health().reasons))
+    await lane.owns(1)
+    await rig.send(rig.contact_on(1), 0)
+    await rig.all_applied(1)
+    assert lane.lane.health().reasons[0].startswith("partition 0 of")
 
 
 async def test_recreated_topics_halt(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
