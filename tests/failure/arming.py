@@ -8,6 +8,12 @@ from typing import Final
 from app.failpoints import Failpoint
 
 ACTIONS: Final = ("kill", "error", "sleep", "stop")
+RARE: Final = (
+    Failpoint.APPLY_BEFORE_DEAD_LETTERS,
+    Failpoint.APPLY_BEFORE_ROLLBACK,
+    Failpoint.APPLY_BEFORE_SEALED,
+    Failpoint.APPLY_BEFORE_REVOCATIONS,
+)
 FAMILIES: Final = ("incarnation", "takeover", "load", "apply", "publish", "release")
 REQUIRED: Final = ("takeover.", "apply.", "publish.")
 OFTEN: Final = ("publish", "apply", "load.before_contacts")
@@ -91,7 +97,8 @@ class Arming:
 
     def _once(self, one: tuple[Failpoint, str]) -> str:
         point, action = one
-        fires_at = self._random.randint(1, 20) if point.startswith(OFTEN) else 1
-        if point.startswith(OFTEN) and self._handed_out[one] > 1:
+        is_often = point.startswith(OFTEN) and point not in RARE
+        fires_at = self._random.randint(1, 20) if is_often else 1
+        if is_often and self._handed_out[one] > 1:
             fires_at = 1
         return f"{point}={action}:{fires_at}:{self._random.choice([0.3, 2.0])}"
