@@ -25,6 +25,9 @@ from app.inbound.unpacking import ForeignName, take, unpack
 from app.settings import Kafka
 from app.storage.rows import Offsets
 
+FETCH_WAIT_MS = 100
+"""A partition that is accepted waits for the fetch of the others that is under way."""
+
 NO_POLL_LIMIT_MS = 2**31 - 1
 """A worker that waits for PostgreSQL stays in the group."""
 
@@ -57,6 +60,7 @@ class LaneConsumer:
             heartbeat_interval_ms=int(kafka.heartbeat_interval_seconds * 1000),
             rebalance_timeout_ms=int(kafka.rebalance_timeout_seconds * 1000),
             max_poll_interval_ms=NO_POLL_LIMIT_MS,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
             fetch_max_bytes=kafka.fetch_max_bytes,
             max_partition_fetch_bytes=kafka.partition_fetch_max_bytes,
             partition_assignment_strategy=[lane_assignor(list(self._topics), self._claim)],
