@@ -156,6 +156,11 @@ def _rows_of(known: Known) -> list[tuple[str, object]]:
         ("opportunity", view.opportunity),
         ("stakeholder", view.stakeholder),
         ("qualification", "high" if view.qualification_high else "low"),
+        *(
+            [("needed", "the industry: somebody has to find out")]
+            if view.qualification_needed
+            else []
+        ),
         ("in pipeline", view.in_pipeline),
         ("offer", view.has_offer),
         ("owner", " / ".join(filter(None, (view.owner_team, view.owner))) or None),

@@ -1,6 +1,6 @@
 """What a decision says happened: the closed sum the later layers turn into rows and records."""
 
-from enum import Enum
+from enum import StrEnum
 from typing import Literal
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from app.domain.interaction import Microseconds
 
 
-class Verdict(Enum):
+class Verdict(StrEnum):
     """What became of one interaction."""
 
     APPLIED = "applied"
@@ -61,6 +61,8 @@ class View(msgspec.Struct, frozen=True, gc=False):
     account_id: str | None
     first_touch: Touch | None
     last_touch: Touch | None
+    qualification_needed: bool = False
+    """An intent or a stage waits for somebody to find out the contact's industry."""
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from app.domain.changes import Touch, View
 from app.domain.contact import Contact
 from app.domain.guards import intent_active, not_blocked
@@ -18,7 +20,10 @@ ViewOf = Callable[[str, int, bool], View]
 def view(contact: Contact, rules: Rules, at: Microseconds) -> View:
     """At a moment not before the last interaction."""
     state = contact.fold
-    return viewer(state, rules, at)(state.stage, state.cycle, state.is_customer)
+    seen = viewer(state, rules, at)(state.stage, state.cycle, state.is_customer)
+    if is_qualification_needed(state, rules, max(at, state.head_time)):
+        return msgspec.structs.replace(seen, qualification_needed=True)
+    return seen
 
 
 def viewer(state: State, rules: Rules, at: Microseconds) -> ViewOf:

@@ -61,7 +61,10 @@ class CloudEventEncoder:
             topics.append((Topic.OPPORTUNITIES, _OPPORTUNITY_TYPES[change.opportunity], value))
         records = []
         for topic, type_, body in topics:
-            id_ = _digest(f"{type_}\n{change.transition_id}\n{change.revision}")
+            # A correction or a revocation may have to tell sales again: that is a later revision of
+            # what they heard.
+            is_again = topic is Topic.OPPORTUNITIES and change.kind != "changed"
+            id_ = _digest(f"{type_}\n{change.transition_id}\n{change.revision + is_again}")
             headers = _headers(type_, id_, tenant, contact_id, moment, change.seq)
             headers.append((_CAUSATION, change.cause.event_id.encode()))
             if change.traceparent is not None:

@@ -78,6 +78,7 @@ class SnapshotData(msgspec.Struct, frozen=True, gc=False):
     account_id: str | None
     first_touch: Touch | None
     last_touch: Touch | None
+    qualification_needed: bool
 
 
 _Shown = tuple[
@@ -125,7 +126,16 @@ def snapshot_data(
 ) -> SnapshotData:
     moment = format_rfc3339(at)
     return SnapshotData(
-        tenant, contact_id, seq, version, moment, model, view.cycle, view.stage, *_shown(view)
+        tenant,
+        contact_id,
+        seq,
+        version,
+        moment,
+        model,
+        view.cycle,
+        view.stage,
+        *_shown(view),
+        view.qualification_needed,
     )
 
 

@@ -146,10 +146,19 @@ def test_snapshot_is_the_view_with_its_identity() -> None:
         "cycle": 1,
         "stage": "opportunity",
     }
+    assert data.pop("qualification_needed") is False
     shared = data_of(published(CHANGE)[0])
     assert {name: shared[name] for name in list(data)[8:]} == {
         name: data[name] for name in list(data)[8:]
     }
+
+
+def test_a_correction_that_tells_sales_again_has_an_id_of_its_own() -> None:
+    first = published(msgspec.structs.replace(CHANGE, opportunity="closed"))[1]
+    again = published(
+        msgspec.structs.replace(CHANGE, kind="corrected", opportunity="closed", seq=9)
+    )[1]
+    assert headers_of(first)["ce_id"] != headers_of(again)["ce_id"]
 
 
 def test_each_version_of_a_snapshot_has_its_own_id() -> None:
