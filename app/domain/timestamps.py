@@ -40,13 +40,21 @@ def _leap_second(text: str) -> Microseconds | None:
 def format_rfc3339(moment: Microseconds) -> str:
     """In UTC with `Z`; no fraction, milliseconds or microseconds, the shortest that is exact."""
     seconds, fraction = divmod(moment, _SECOND)
+    minutes, second = divmod(seconds, 60)
+    day, minute = divmod(minutes, 1440)
+    text = f"{_date(day)}T{_clock(minute)}:{second:02}"
     if not fraction:
-        return _prefix(seconds) + "Z"
+        return text + "Z"
     if fraction % 1000:
-        return f"{_prefix(seconds)}.{fraction:06}Z"
-    return f"{_prefix(seconds)}.{fraction // 1000:03}Z"
+        return f"{text}.{fraction:06}Z"
+    return f"{text}.{fraction // 1000:03}Z"
 
 
-@lru_cache(maxsize=4096)
-def _prefix(seconds: int) -> str:
-    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+@lru_cache(maxsize=1024)
+def _date(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).isoformat()[:10]
+
+
+@lru_cache(maxsize=1440)
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"

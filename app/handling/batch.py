@@ -53,14 +53,20 @@ class DecidedBatch(msgspec.Struct):
     event_times: list[Microseconds] = []
     """Effective times of live interactions, for the age metric."""
 
+    def source_keys(self) -> list[SourceKey]:
+        """The records it was decided from."""
+        return [key_of(record) for _, records in self.fetched for record in records]
+
     @property
     def size_bytes(self) -> int:
         """What waits in memory until it is published."""
         return sum(len(record.value or b"") + 600 for part in self.parts for record in part.records)
 
-    def source_keys(self) -> list[SourceKey]:
-        """The records it was decided from."""
-        return [key_of(record) for _, records in self.fetched for record in records]
+    def forget_applied(self) -> None:
+        """What publishing does not need."""
+        self.fetched, self.contacts, self.history = [], [], []
+        for part in self.parts:
+            part.events = part.outputs = b""
 
     def for_apply(self, lane: str) -> ApplyBatch:
         """With the K of every partition as known now."""

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from app.domain.changes import Change
 from app.domain.contact import Contact
 from app.domain.decide import Decision, decide, view
 from app.domain.interaction import Address, Interaction, Microseconds
@@ -64,6 +65,9 @@ class Decider:
         self._load_sealed = load_sealed
         self._rejected = rejected
         self._tally: Counter[str] = Counter()
+        """Outcomes."""
+        self._moves: Counter[tuple[str, str, str]] = Counter()
+        """(model, from, to)"""
 
     async def decide(
         self,
@@ -75,10 +79,12 @@ class Decider:
         batch = DecidedBatch(number=number, decided_at=now, fetched=fetched)
         begun = [_begin(owned, records) for owned, records in fetched]
         decoded = [await self._decode_all(records) for _, records in fetched]
-        await self._bring(fetched, decoded)
-        for (owned, records), items, part in zip(fetched, decoded, begun, strict=True):
+        brought = await self._bring(fetched, decoded)
+        for (owned, records), items, part, touched in zip(
+            fetched, decoded, begun, brought, strict=True
+        ):
             try:
-                await self._decide_partition(batch, owned, part, records, items)
+                await self._decide_partition(batch, owned, part, records, items, touched)
             except Halted as halted:
                 raise Halted(f"partition {owned.partition}: {halted}", owned.partition) from halted
         self._report(fetched)
@@ -104,27 +110,35 @@ class Decider:
         self,
         fetched: Fetched,
         decoded: Sequence[Sequence[Interaction | Forwarded | Poison]],
-    ) -> None:
-        """Load every contact of the batch that is not in memory; unknown ones begin empty."""
+    ) -> list[dict[Key, "_Touched"]]:
+        """Each partition's contacts: from memory, else loaded; unknown ones begin empty."""
         cache = self._cache
-        missing: dict[Key, int] = {}
+        brought: list[dict[Key, _Touched]] = []
+        missing: dict[Key, tuple[int, dict[Key, _Touched]]] = {}
         for (owned, _), items in zip(fetched, decoded, strict=True):
+            touched: dict[Key, _Touched] = {}
             for item in items:
                 if type(item) is Interaction:
                     key = (item.tenant, item.contact_id)
-                    if key not in missing and cache.get(key) is None:
-                        missing[key] = owned.partition
+                    if key not in touched and key not in missing:
+                        entry = cache.get(key)
+                        if entry is None:
+                            missing[key] = (owned.partition, touched)
+                        else:
+                            touched[key] = _Touched(entry)
+            brought.append(touched)
         if not missing:
-            return
-        rows = await self._load([(p, *key) for key, p in missing.items()])
-        for row in rows:
+            return brought
+        for row in await self._load([(p, *key) for key, (p, _) in missing.items()]):
             key = (row.tenant, row.contact_id)
             contact = Contact.stored(
                 row.tenant, row.contact_id, row.version, row.stage, row.seq, row.state, row.log
             )
-            cache.put(key, contact, missing.pop(key))
-        for key, partition in missing.items():
-            cache.put(key, Contact.new(*key), partition)
+            partition, touched = missing.pop(key)
+            touched[key] = _Touched(cache.put(key, contact, partition))
+        for key, (partition, touched) in missing.items():
+            touched[key] = _Touched(cache.put(key, Contact.new(*key), partition))
+        return brought
 
     async def _decide_partition(
         self,
@@ -133,9 +147,10 @@ class Decider:
         part: PartitionBatch,
         records: Sequence[SourceRecord],
         items: Sequence[Interaction | Forwarded | Poison],
+        touched: dict[Key, "_Touched"],
     ) -> None:
-        tally = self._tally
-        touched: dict[Key, _Touched] = {}
+        tally, rules, now = self._tally, self._rules, batch.decided_at
+        batch_seq = part.position.batch_seq
         accepted: list[SourceRecord] = []
         other: list[OutputRecord] = []
         first_dead = len(batch.dead_letters)
@@ -143,26 +158,22 @@ class Decider:
             if n % TURN_RECORDS == 0:
                 await asyncio.sleep(0)
             if type(item) is Interaction:
-                key = (item.tenant, item.contact_id)
-                entry = self._cache.get(key)
-                assert entry is not None, "brought before"
-                mine = touched.get(key)
-                if mine is None:
-                    mine = touched[key] = _Touched(entry)
-                if entry.contact.needs_sealed(item):
-                    entry.contact.load_sealed(
+                mine = touched[item.tenant, item.contact_id]
+                contact = mine.entry.contact
+                if contact.needs_sealed(item):
+                    contact.load_sealed(
                         await self._load_sealed(owned.partition, item.tenant, item.contact_id)
                     )
-                address = Address(part.position.batch_seq, len(accepted))
+                address = Address(batch_seq, len(accepted))
                 try:
-                    decision = decide(entry.contact, item, address, self._rules, batch.decided_at)
+                    decision = decide(contact, item, address, rules, now)
                 except RuleError as poison:
-                    mine.redo(self._rules, batch.decided_at)
+                    mine.redo(rules, now)
                     self._bury(batch, owned, record, poison, other)
                     continue
                 accepted.append(record)
                 mine.add(item, address, decision)
-                tally[decision.verdict.value] += 1
+                tally[decision.verdict] += 1
                 if not item.is_backfill:
                     batch.event_times.append(item.time)
             elif type(item) is Forwarded:
@@ -174,10 +185,7 @@ class Decider:
                 self._bury(batch, owned, record, item, other)
         await self._collect(batch, owned.partition, touched, part)
         part.records += other
-        header = (
-            "funnel-batch",
-            b"%s/%d/%d" % (self._lane, owned.partition, part.position.batch_seq),
-        )
+        header = ("funnel-batch", b"%s/%d/%d" % (self._lane, owned.partition, batch_seq))
         for output in part.records:
             output.headers.append(header)
         part.n = len(accepted)
@@ -210,13 +218,14 @@ class Decider:
             change, chunks = taken
             entry.batch = batch.number
             batch.contacts.append(ContactRow(partition, change))
-            batch.sealed += [SealedRow(partition, chunk) for chunk in chunks]
+            if chunks:
+                batch.sealed += [SealedRow(partition, chunk) for chunk in chunks]
             self._cache.resize(entry)
-            for decision in mine.decisions:
-                for moved in decision.changes:
-                    batch.history.append(HistoryRow(partition, tenant, contact_id, now, moved))
-                    part.records += encoder.change(tenant, contact_id, partition, now, moved)
-                    self._count_move(moved.model, moved.from_stage, moved.to_stage, moved.kind)
+            for moved in mine.changes:
+                batch.history.append(HistoryRow(partition, tenant, contact_id, now, moved))
+                part.records += encoder.change(tenant, contact_id, partition, now, moved)
+                if moved.kind == "changed":
+                    self._moves[moved.model, moved.from_stage, moved.to_stage] += 1
             if shown is not None:
                 part.records.append(
                     encoder.snapshot(
@@ -264,10 +273,6 @@ class Decider:
             )
         )
 
-    def _count_move(self, model: str, from_stage: str, to_stage: str, kind: str) -> None:
-        if kind == "changed":
-            self._tally[f"{model}|{from_stage}|{to_stage}"] += 1
-
     def _report(self, fetched: Fetched) -> None:
         """Metrics once a batch: a label look-up costs about a microsecond."""
         received: Counter[int] = Counter()
@@ -276,34 +281,35 @@ class Decider:
                 received[record.topic] += 1
         for topic, n in received.items():
             self._metrics.interactions_received.labels(self._topics[topic]).inc(n)
-        for name, n in self._tally.items():
-            model, bar, stages = name.partition("|")
-            if bar:
-                self._metrics.transitions.labels(model, *stages.split("|")).inc(n)
-            elif n:
-                self._metrics.interactions_handled.labels(name).inc(n)
+        for outcome, n in self._tally.items():
+            if n:
+                self._metrics.interactions_handled.labels(outcome).inc(n)
+        for move, n in self._moves.items():
+            self._metrics.transitions.labels(*move).inc(n)
         self._tally.clear()
+        self._moves.clear()
 
 
 class _Touched:
     """A contact in this batch: what was decided about it, in order."""
 
-    __slots__ = ("decisions", "entry", "items", "snapshot_due")
+    __slots__ = ("changes", "entry", "items", "snapshot_due")
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.items: list[tuple[Interaction, Address]] = []
-        self.decisions: list[Decision] = []
+        self.changes: list[Change] = []
         self.snapshot_due = False
 
     def add(self, item: Interaction, address: Address, decision: Decision) -> None:
         self.items.append((item, address))
-        self.decisions.append(decision)
-        self.snapshot_due = self.snapshot_due or decision.snapshot_due
+        if decision.snapshot_due:
+            self.changes += decision.changes
+            self.snapshot_due = True
 
     def redo(self, rules: Rules, now: Microseconds) -> None:
         """After a rule failed half-way: back to the start of the batch, then again without it."""
-        items, self.items, self.decisions = self.items, [], []
+        items, self.items, self.changes = self.items, [], []
         self.snapshot_due = False
         self.entry.contact.rollback()
         for item, address in items:

@@ -120,7 +120,7 @@ class Pipeline:
                     self._rejected.pop(key, None)
             self._applied_number = batch.number
             batch.applied_at = time.monotonic()
-            batch.fetched = []
+            batch.forget_applied()
             self._backlog.append(batch)
             self._backlog_bytes += batch.size_bytes
             self._decided.task_done()
