@@ -49,13 +49,6 @@ def test_it_names_its_source_records() -> None:
     assert batch.source_keys() == [(0, 1, 5), (1, 1, 2)]
 
 
-def test_its_size_counts_values_and_tombstones() -> None:
-    part = begun(0)
-    part.records.append(OutputRecord("out", 0, b"k", None, []))
-    batch = DecidedBatch(number=1, decided_at=NOON, fetched=[], parts=[part])
-    assert 100 < batch.size_bytes < 2000
-
-
 @pytest.mark.parametrize(
     ("moment", "day"), [(NOON, date(2026, 3, 1)), (NOON + 12 * 3_600_000_000, date(2026, 3, 2))]
 )
