@@ -1,6 +1,7 @@
 """Decisions -> Kafka records: CloudEvents in binary mode, the same bytes on every replay."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Protocol
 
 import msgspec
@@ -49,15 +50,14 @@ class CloudEventEncoder:
     def change(
         self, tenant: str, contact_id: str, partition: int, decided_at: Microseconds, change: Change
     ) -> list[OutputRecord]:
-        decided = format_rfc3339(decided_at)
-        data = change_data(tenant, contact_id, decided, change)
-        value = _to_json(data)
+        decided, moment = _moment(decided_at)
+        value = _to_json(change_data(tenant, contact_id, decided, change))
         key = routing_key(tenant, contact_id).encode()
-        moment = decided.encode()
+        cause = (_CAUSATION, change.cause.event_id.encode())
         topics = [(Topic.STAGE_CHANGES, _STAGE_TYPES[change.kind], value)]
         if change.opportunity is not None:
             if change.opportunity == "closed":
-                value = _to_json(msgspec.structs.replace(data, outcome=change.outcome))
+                value = b'%s,"outcome":%s}' % (value[:-1], _to_json(change.outcome))
             topics.append((Topic.OPPORTUNITIES, _OPPORTUNITY_TYPES[change.opportunity], value))
         records = []
         for topic, type_, body in topics:
@@ -66,7 +66,7 @@ class CloudEventEncoder:
             is_again = topic is Topic.OPPORTUNITIES and change.kind != "changed"
             id_ = _digest(f"{type_}\n{change.transition_id}\n{change.revision + is_again}")
             headers = _headers(type_, id_, tenant, contact_id, moment, change.seq)
-            headers.append((_CAUSATION, change.cause.event_id.encode()))
+            headers.append(cause)
             if change.traceparent is not None:
                 headers.append((Header.TRACEPARENT.value, change.traceparent.encode()))
             records.append(OutputRecord(topic, partition, key, body, headers))
@@ -82,9 +82,9 @@ class CloudEventEncoder:
         version: int,
         view: View,
     ) -> OutputRecord:
-        data = snapshot_data(tenant, contact_id, at, seq, version, self._model.ref, view)
+        shown_at, moment = _moment(at)
+        data = snapshot_data(tenant, contact_id, shown_at, seq, version, self._model.ref, view)
         id_ = _digest(f"{EventType.SNAPSHOT}\n{tenant}\n{contact_id}\n{version}")
-        moment = data.at.encode()
         return OutputRecord(
             Topic.CONTACTS,
             partition,
@@ -156,6 +156,13 @@ def _headers(
         (_SEQUENCE, b"%020d" % seq),
         (_TENANT, tenant.encode()),
     ]
+
+
+@lru_cache(maxsize=16)
+def _moment(at: Microseconds) -> tuple[str, bytes]:
+    """All records of a batch have the same."""
+    text = format_rfc3339(at)
+    return text, text.encode()
 
 
 def _digest(parts: str) -> bytes:

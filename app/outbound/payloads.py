@@ -1,9 +1,10 @@
 """`data` of what is published: field for field, and in their order, as the contract shows it."""
 
+from functools import lru_cache
+
 import msgspec
 
 from app.domain.changes import Cause, Change, GuardResult, Touch, View
-from app.domain.interaction import Microseconds
 from app.domain.timestamps import format_rfc3339
 
 
@@ -21,7 +22,7 @@ class Facets(msgspec.Struct, frozen=True, gc=False):
 
 
 class ChangeData(msgspec.Struct, frozen=True, gc=False):
-    """Of every record about a transition; `outcome` is there in opportunity_closed only."""
+    """Of every record about a transition; to opportunity_closed the encoder adds `outcome`."""
 
     transition_id: str
     tenant: str
@@ -52,7 +53,6 @@ class ChangeData(msgspec.Struct, frozen=True, gc=False):
     first_touch: Touch | None
     last_touch: Touch | None
     revokes: str | None
-    outcome: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class SnapshotData(msgspec.Struct, frozen=True, gc=False):
@@ -122,15 +122,14 @@ def change_data(tenant: str, contact_id: str, decided_at: str, change: Change) -
 
 
 def snapshot_data(
-    tenant: str, contact_id: str, at: Microseconds, seq: int, version: int, model: str, view: View
+    tenant: str, contact_id: str, at: str, seq: int, version: int, model: str, view: View
 ) -> SnapshotData:
-    moment = format_rfc3339(at)
     return SnapshotData(
         tenant,
         contact_id,
         seq,
         version,
-        moment,
+        at,
         model,
         view.cycle,
         view.stage,
@@ -142,13 +141,8 @@ def snapshot_data(
 def _shown(view: View) -> _Shown:
     """The fields from `qualification` to `last_touch`, which all payloads share."""
     return (
-        Qualification(view.organisation, view.opportunity, view.stakeholder),
-        Facets(
-            "strong" if view.engagement_strong else "limited",
-            "high" if view.qualification_high else "low",
-            view.in_pipeline,
-            view.has_offer,
-        ),
+        _qualification(view.organisation, view.opportunity, view.stakeholder),
+        _facets(view.engagement_strong, view.qualification_high, view.in_pipeline, view.has_offer),
         view.temperature,
         _points(view.fit),
         _points(view.engagement),
@@ -160,6 +154,16 @@ def _shown(view: View) -> _Shown:
         view.first_touch,
         view.last_touch,
     )
+
+
+# A few dozen different ones, shared.
+_qualification = lru_cache(maxsize=64)(Qualification)
+
+
+@lru_cache(maxsize=64)
+def _facets(is_strong: bool, is_high: bool, in_pipeline: bool, has_offer: bool) -> Facets:
+    engagement = "strong" if is_strong else "limited"
+    return Facets(engagement, "high" if is_high else "low", in_pipeline, has_offer)
 
 
 def _points(thousandths: int) -> float:
