@@ -87,12 +87,17 @@ def make_decoder(
         origin = _admit(rule, record, topic)
         arrived_at = (origin or record).timestamp_ms * 1000
         interaction = _interaction(event, rule, arrived_at, tolerance)
-        if origin is None:
-            key = routing_key(interaction.tenant, interaction.contact_id)
-            home = home_partition(key, partitions)
-            if home != record.partition:
-                return _forward(record, topic, key, home, interaction.source)
-        return interaction
+        key = routing_key(interaction.tenant, interaction.contact_id)
+        home = home_partition(key, partitions)
+        if home == record.partition:
+            return interaction
+        if origin is not None:
+            # Forwarded once and still not at home: no lane did that, and a contact has one writer.
+            raise Poison(
+                Reason.NOT_ALLOWED_HERE,
+                f"header {FORWARDED}: the contact's home is partition {home}, no lane wrote it",
+            )
+        return _forward(record, topic, key, home, interaction.source)
 
     def decode(record: SourceRecord) -> Decoded:
         try:
