@@ -7,6 +7,7 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+LATE: Final = b'"late":true'
 STAGE_CHANGES: Final = "funnel.stage-changes.v1"
 
 
@@ -19,7 +20,7 @@ class StageChanges:
         self.readable_at: dict[int, list[float]] = defaultdict(list)
         """By partition: the moments at which records came."""
         self.caused: list[tuple[bytes, float]] = []
-        """The causing interaction's id and the moment, of every record."""
+        """The causing interaction's id and the moment, of every record that is not late."""
         self.started = asyncio.Event()
 
     async def run(self) -> None:
@@ -43,6 +44,8 @@ class StageChanges:
                 for tp, records in fetched.items():
                     self.readable_at[tp.partition] += [now] * len(records)
                     for record in records:
+                        if LATE in record.value:
+                            continue  # told again: its cause may have come long before
                         cause = next(v for name, v in record.headers if name == "ce_causationid")
                         self.caused.append((cause, now))
         finally:
