@@ -84,6 +84,10 @@ class Incarnation:
                 connection.terminate()
             await self._outlet.close()
 
+    def trouble(self) -> str | None:
+        """Of the group membership, which outlives incarnations."""
+        return self._parts.source.trouble()
+
     async def _work(self, stop: asyncio.Event, stages: Sequence[Any]) -> None:
         """The stages side by side; the first that fails ends all. On `stop`: drain, then end."""
         stopping = asyncio.create_task(stop.wait())

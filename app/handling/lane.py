@@ -69,12 +69,15 @@ class Lane:
             await parts.coordinator.close()
 
     def health(self) -> Health:
-        """Ready: every assigned partition is worked on and nothing is halted."""
+        """Ready: a member of the group that works on every partition it was assigned."""
         current = self._current
         if current is None or not current.is_up:
             return Health(ready=False, reasons=[self._trouble])
         halted = current.holdings.halted
         reasons = list(halted.values())
+        trouble = current.trouble()
+        if trouble is not None:
+            reasons.append(trouble)
         waiting = [p for p in current.holdings.waiting if p not in halted]
         if waiting:
             reasons.append(f"partitions being taken over: {waiting}")

@@ -41,6 +41,10 @@ class Source(Protocol):
         """Lane partitions of which every topic is this member's now."""
         ...
 
+    def trouble(self) -> str | None:
+        """Why this is no working member of the group now, for people; None: it is one."""
+        ...
+
     def rejoin(self) -> None:
         """Doubt the assignment: none until the group has said again what is this member's."""
         ...

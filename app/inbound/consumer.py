@@ -82,6 +82,14 @@ class LaneConsumer:
         """None from a revocation to the next assignment: aiokafka still shows the old one then."""
         return self._assigned
 
+    def trouble(self) -> str | None:
+        coordinator = None if self._consumer is None else self._consumer._coordinator
+        if coordinator is None:
+            return "not connected to Kafka yet"
+        if coordinator.coordinator_id is None:
+            return "Kafka's group coordinator can't be reached"
+        return None if coordinator.generation > 0 else "joining the group"
+
     def rejoin(self) -> None:
         self._assigned = frozenset()
         self._accepted.clear()

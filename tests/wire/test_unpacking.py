@@ -78,8 +78,10 @@ async def test_a_header_name_that_is_no_utf8_stops_nothing(
         Kafka(bootstrap_servers=stack.bootstrap_servers, group_id=f"odd-{unique}"), [tp.topic]
     )
     group = _Group()
+    assert source.trouble() == "not connected to Kafka yet"
     await source.start(group)
     await group.has_some.wait()
+    assert source.trouble() is None
     source.accept(0, (0,))
     records: list[SourceRecord] = []
     while len(records) < 6:
