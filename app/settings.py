@@ -44,11 +44,10 @@ class Database(Section):
 
 
 class Lane(Section):
-    batch_max_interactions: PositiveInt = 4000
+    batch_max_interactions: PositiveInt = 2000
     batch_max_bytes: PositiveInt = 8 * 1024 * 1024
-    batch_linger_ms: Annotated[int, Field(ge=0)] = 5
     queue_batches: PositiveInt = Field(
-        default=2, description="batches between two stages of the lane"
+        default=1, description="batches that are decided ahead of the apply"
     )
     cache_max_bytes: PositiveInt = 96 * 1024 * 1024
     publish_interval_ms: Annotated[int, Field(ge=0)] = 20

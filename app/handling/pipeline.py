@@ -54,6 +54,8 @@ class Pipeline:
         self._max_bytes = lane.batch_max_bytes
         self._dead_limits = parts.settings.dead_letters
         self._decided: asyncio.Queue[DecidedBatch] = asyncio.Queue(lane.queue_batches)
+        self._ahead = asyncio.Semaphore(lane.queue_batches)
+        """Of the batches between the fetch and the apply."""
         self._backlog: deque[DecidedBatch] = deque()
         self._backlog_bytes = 0
         self._has_backlog = asyncio.Event()
@@ -64,11 +66,14 @@ class Pipeline:
         """The records among which is the one that PostgreSQL refuses a row of."""
 
     async def take_in(self, decider: Decider) -> None:
-        """Fetch and decide, for ever."""
+        """Fetch and decide, for ever. It fetches when the apply has room for the batch, not before:
+        what arrives meanwhile comes with it, so batches grow with the load."""
         number = 0
         owned = self._holdings.owned
         source = self._parts.source
         while True:
+            await self._ahead.acquire()
+            has_room = True
             limit = self._batch_limit
             fetched = await source.fetch(limit, FETCH_TIMEOUT_SECONDS)
             mine = [
@@ -77,6 +82,9 @@ class Pipeline:
                 if self._holdings.is_active(partition)
             ]
             for pieces in chunks(mine, limit, self._max_bytes):
+                if not has_room:
+                    await self._ahead.acquire()
+                    has_room = True
                 # Between the pieces a partition may be lost: its rest must not be begun.
                 chunk = [(mine, records) for mine, records in pieces if mine.is_active]
                 if not chunk:
@@ -90,6 +98,9 @@ class Pipeline:
                     raise
                 self._guard_dead_letters(batch)
                 await self._decided.put(batch)
+                has_room = False
+            if has_room:
+                self._ahead.release()
 
     async def apply(self, connection: asyncpg.Connection) -> None:
         """Write decided batches to PostgreSQL, in order, for ever."""
@@ -97,6 +108,7 @@ class Pipeline:
         database = self._parts.settings.database
         while True:
             batch = await self._decided.get()
+            self._ahead.release()
             await self._room()
             keys = batch.source_keys()
             started = time.monotonic()

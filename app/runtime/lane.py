@@ -9,7 +9,7 @@ from mode import Service
 
 from app.telemetry.health import Health
 
-COLLECT_AFTER: Final = (50_000, 20, 100)
+COLLECT_AFTER: Final = (20_000, 10, 10)
 """A batch makes tens of thousands of objects that hold no cycles: Python's own thresholds (700, 10,
 10) would look through the contact cache again and again, a third of the worker's time."""
 
