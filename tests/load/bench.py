@@ -11,7 +11,6 @@ import argparse
 import logging
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -43,8 +42,7 @@ def say(line: str) -> None:
 
 
 async def bench(options: argparse.Namespace) -> dict[str, Any]:
-    shutil.rmtree(DIRECTORY, ignore_errors=True)
-    DIRECTORY.mkdir(parents=True)
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Any] = {}
     for part in options.only:
         async with embedded_stack(DIRECTORY / "stack", wipe=True, progress=say) as stack:
