@@ -232,6 +232,19 @@ async def test_a_failure_at_any_step_leaves_nothing(
     assert await nothing_happened(other)
 
 
+async def test_a_failure_while_rolling_back_closes_the_connection(
+    mine: asyncpg.Connection, other: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise asyncio.CancelledError
+
+    before(monkeypatch, Failpoint.APPLY_BEFORE_ROLLBACK, fail)
+    with pytest.raises(asyncio.CancelledError):
+        await applied(mine, full(moves=[move(1, epoch=2)]))
+    assert mine.is_closed()
+    assert await nothing_happened(other)
+
+
 def cut(connection: Any) -> None:
     """The connection breaks; the driver learns of it when it next runs."""
     connection._transport.abort()
