@@ -17,7 +17,9 @@ class Verdict(StrEnum):
     IGNORED = "ignored"
 
 
-class GuardResult(msgspec.Struct, frozen=True, gc=False):
+class GuardResult(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+    """Hashed often: what is encoded of the few combinations that come up is kept (`cache_hash`)."""
+
     guard: str
     passed: bool
     observed: str

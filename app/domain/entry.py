@@ -67,8 +67,17 @@ def entry_of(
             for text in _texts(value):
                 if "@" in text:
                     flags |= _judge(text, rules)
-    reads = kind.reads
-    fields = {name: _kept(name, data[name]) for name in reads if name in data} if reads else None
+    fields: Fields | None = None
+    if kind.reads:
+        fields = {}
+        for name in kind.reads:
+            if name in data:
+                value = data[name]
+                # what most fields hold needs no call
+                if type(value) is str and len(value) <= TEXT_MAX_CHARS and name != "reason":
+                    fields[name] = value
+                else:
+                    fields[name] = _kept(name, value)
     channel, campaign_id = interaction.channel, interaction.campaign_id
     if kind.is_outbound:
         channel = channel or _text(data.get("channel"))

@@ -56,18 +56,21 @@ def temperature(state: State, at: Microseconds, rules: Rules, engaged: int | Non
     terms = rules.terms
     if state.last_inbound is None and state.is_outbound:
         return COLD
+    if engaged is None:
+        engaged = _at_most(state, at, min(terms.warm_engagement, terms.hot_engagement))
     deadline = state.deadline
-    is_ahead = deadline is not None and deadline.due > at
     if (
         (state.last_intent is not None and at - state.last_intent <= terms.hot_intent)
         or (deadline is not None and 0 < deadline.due - at <= terms.hot_deadline)
-        or _has_engagement(state, at, terms.hot_engagement, engaged)
+        or engaged >= terms.hot_engagement * 1000
     ):
-        return WARM if not is_ahead and _is_old_habit(state, at, rules) else HOT
-    if _has_engagement(state, at, terms.warm_engagement, engaged):
+        is_ahead = deadline is not None and deadline.due > at
+        return WARM if not is_ahead and state.facts and _is_old_habit(state, at, rules) else HOT
+    if engaged >= terms.warm_engagement * 1000:
         return WARM
     if (
-        state.last_inbound is not None
+        state.facts
+        and state.last_inbound is not None
         and at - state.last_inbound <= terms.warm_inbound
         and told(state, "need", at) == MET
     ):
@@ -75,14 +78,12 @@ def temperature(state: State, at: Microseconds, rules: Rules, engaged: int | Non
     return COLD
 
 
-def _has_engagement(state: State, at: Microseconds, points: float, engaged: int | None) -> bool:
-    """Points only decay, so most contacts need no exponent to be told cold."""
-    if engaged is not None:
-        return engaged >= points * 1000
+def _at_most(state: State, at: Microseconds, points: float) -> int:
+    """The engagement; 0 if it is below `points` even undecayed, which needs no exponents."""
     total = 0.0
     for value, _ in state.points.values():
         total += value
-    return total >= points and engagement(state, at) >= points * 1000
+    return engagement(state, at) if total >= points else 0
 
 
 def _is_old_habit(state: State, at: Microseconds, rules: Rules) -> bool:

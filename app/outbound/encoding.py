@@ -19,15 +19,16 @@ from app.outbound.headers import SOURCE, DeadLetterHeader, EventType, Header
 from app.outbound.payloads import change_data, snapshot_data
 
 _STAGE_TYPES: Final = {
-    "changed": EventType.STAGE_CHANGED,
-    "revoked": EventType.STAGE_REVOKED,
-    "corrected": EventType.HISTORY_CORRECTED,
+    "changed": EventType.STAGE_CHANGED.value,
+    "revoked": EventType.STAGE_REVOKED.value,
+    "corrected": EventType.HISTORY_CORRECTED.value,
 }
 _OPPORTUNITY_TYPES: Final = {
-    "became": EventType.BECAME_OPPORTUNITY,
-    "revoked": EventType.OPPORTUNITY_REVOKED,
-    "closed": EventType.OPPORTUNITY_CLOSED,
+    "became": EventType.BECAME_OPPORTUNITY.value,
+    "revoked": EventType.OPPORTUNITY_REVOKED.value,
+    "closed": EventType.OPPORTUNITY_CLOSED.value,
 }
+_SNAPSHOT: Final = EventType.SNAPSHOT.value
 _to_json = msgspec.json.Encoder().encode
 
 
@@ -53,23 +54,29 @@ class CloudEventEncoder:
         decided, moment = _moment(decided_at)
         value = _to_json(change_data(tenant, contact_id, decided, change))
         key = routing_key(tenant, contact_id).encode()
-        cause = (_CAUSATION, change.cause.event_id.encode())
-        topics = [(Topic.STAGE_CHANGES, _STAGE_TYPES[change.kind], value)]
+        type_ = _STAGE_TYPES[change.kind]
+        id_ = _digest(f"{type_}\n{change.transition_id}\n{change.revision}")
+        about: OutputHeaders = [
+            (_SUBJECT, contact_id.encode()),
+            (_TIME, moment),
+            (_SEQUENCE, b"%020d" % change.seq),
+            (_TENANT, tenant.encode()),
+            (_CAUSATION, change.cause.event_id.encode()),
+        ]
+        if change.traceparent is not None:
+            about.append((Header.TRACEPARENT.value, change.traceparent.encode()))
+        headers = [*_CONSTANT[type_], (_ID, id_), *about]
+        records = [OutputRecord(_STAGE_CHANGES, partition, key, value, headers)]
         if change.opportunity is not None:
             if change.opportunity == "closed":
                 value = b'%s,"outcome":%s}' % (value[:-1], _to_json(change.outcome))
-            topics.append((Topic.OPPORTUNITIES, _OPPORTUNITY_TYPES[change.opportunity], value))
-        records = []
-        for topic, type_, body in topics:
+            type_ = _OPPORTUNITY_TYPES[change.opportunity]
             # A correction or a revocation may have to tell sales again: that is a later revision of
             # what they heard.
-            is_again = topic is Topic.OPPORTUNITIES and change.kind != "changed"
-            id_ = _digest(f"{type_}\n{change.transition_id}\n{change.revision + is_again}")
-            headers = _headers(type_, id_, tenant, contact_id, moment, change.seq)
-            headers.append(cause)
-            if change.traceparent is not None:
-                headers.append((Header.TRACEPARENT.value, change.traceparent.encode()))
-            records.append(OutputRecord(topic, partition, key, body, headers))
+            revision = change.revision + (change.kind != "changed")
+            id_ = _digest(f"{type_}\n{change.transition_id}\n{revision}")
+            headers = [*_CONSTANT[type_], (_ID, id_), *about]
+            records.append(OutputRecord(_OPPORTUNITIES, partition, key, value, headers))
         return records
 
     def snapshot(
@@ -84,14 +91,17 @@ class CloudEventEncoder:
     ) -> OutputRecord:
         shown_at, moment = _moment(at)
         data = snapshot_data(tenant, contact_id, shown_at, seq, version, self._model.ref, view)
-        id_ = _digest(f"{EventType.SNAPSHOT}\n{tenant}\n{contact_id}\n{version}")
-        return OutputRecord(
-            Topic.CONTACTS,
-            partition,
-            routing_key(tenant, contact_id).encode(),
-            _to_json(data),
-            _headers(EventType.SNAPSHOT, id_, tenant, contact_id, moment, seq),
-        )
+        id_ = _digest(f"{_SNAPSHOT}\n{tenant}\n{contact_id}\n{version}")
+        headers = [
+            *_CONSTANT[_SNAPSHOT],
+            (_ID, id_),
+            (_SUBJECT, contact_id.encode()),
+            (_TIME, moment),
+            (_SEQUENCE, b"%020d" % seq),
+            (_TENANT, tenant.encode()),
+        ]
+        key = routing_key(tenant, contact_id).encode()
+        return OutputRecord(_CONTACTS, partition, key, _to_json(data), headers)
 
     def dead_letter(
         self, record: SourceRecord, poison: Poison, failed_at: Microseconds
@@ -134,8 +144,11 @@ _ID, _SUBJECT, _TIME, _SEQUENCE, _TENANT, _CAUSATION = (
         Header.CAUSATION,
     )
 )
-_CONSTANT: Final[dict[EventType, OutputHeaders]] = {
-    type_: [
+_STAGE_CHANGES, _OPPORTUNITIES, _CONTACTS = (
+    topic.value for topic in (Topic.STAGE_CHANGES, Topic.OPPORTUNITIES, Topic.CONTACTS)
+)
+_CONSTANT: Final[dict[str, OutputHeaders]] = {
+    type_.value: [
         (Header.CONTENT_TYPE.value, b"application/json"),
         (Header.SPECVERSION.value, b"1.0"),
         (Header.SOURCE.value, SOURCE.encode()),
@@ -145,22 +158,9 @@ _CONSTANT: Final[dict[EventType, OutputHeaders]] = {
 }
 
 
-def _headers(
-    type_: EventType, id_: bytes, tenant: str, contact_id: str, moment: bytes, seq: int
-) -> OutputHeaders:
-    return [
-        *_CONSTANT[type_],
-        (_ID, id_),
-        (_SUBJECT, contact_id.encode()),
-        (_TIME, moment),
-        (_SEQUENCE, b"%020d" % seq),
-        (_TENANT, tenant.encode()),
-    ]
-
-
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def _moment(at: Microseconds) -> tuple[str, bytes]:
-    """All records of a batch have the same."""
+    """As text, and as a header: all records of a batch have the same."""
     text = format_rfc3339(at)
     return text, text.encode()
 

@@ -1,11 +1,14 @@
 """`data` of what is published: field for field, and in their order, as the contract shows it."""
 
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 
 from app.domain.changes import Cause, Change, GuardResult, Touch, View
 from app.domain.timestamps import format_rfc3339
+
+_to_json: Final = msgspec.json.Encoder().encode
 
 
 class Qualification(msgspec.Struct, frozen=True, gc=False):
@@ -38,10 +41,10 @@ class ChangeData(msgspec.Struct, frozen=True, gc=False):
     model: str
     transition: str
     cause: Cause
-    guards: tuple[GuardResult, ...]
+    guards: msgspec.Raw
     evidence: tuple[str, ...]
-    qualification: Qualification
-    facets: Facets
+    qualification: msgspec.Raw
+    facets: msgspec.Raw
     temperature: str
     fit: float
     engagement: float
@@ -66,8 +69,8 @@ class SnapshotData(msgspec.Struct, frozen=True, gc=False):
     model: str
     cycle: int
     stage: str
-    qualification: Qualification
-    facets: Facets
+    qualification: msgspec.Raw
+    facets: msgspec.Raw
     temperature: str
     fit: float
     engagement: float
@@ -82,8 +85,8 @@ class SnapshotData(msgspec.Struct, frozen=True, gc=False):
 
 
 _Shown = tuple[
-    Qualification,
-    Facets,
+    msgspec.Raw,
+    msgspec.Raw,
     str,
     float,
     float,
@@ -114,7 +117,7 @@ def change_data(tenant: str, contact_id: str, decided_at: str, change: Change) -
         change.model,
         change.transition,
         change.cause,
-        change.guards,
+        _guards(change.guards),
         change.evidence,
         *_shown(view),
         change.revokes,
@@ -122,14 +125,14 @@ def change_data(tenant: str, contact_id: str, decided_at: str, change: Change) -
 
 
 def snapshot_data(
-    tenant: str, contact_id: str, at: str, seq: int, version: int, model: str, view: View
+    tenant: str, contact_id: str, moment: str, seq: int, version: int, model: str, view: View
 ) -> SnapshotData:
     return SnapshotData(
         tenant,
         contact_id,
         seq,
         version,
-        at,
+        moment,
         model,
         view.cycle,
         view.stage,
@@ -140,13 +143,15 @@ def snapshot_data(
 
 def _shown(view: View) -> _Shown:
     """The fields from `qualification` to `last_touch`, which all payloads share."""
+    fit, engagement, priority = view.fit, view.engagement, view.priority
     return (
         _qualification(view.organisation, view.opportunity, view.stakeholder),
         _facets(view.engagement_strong, view.qualification_high, view.in_pipeline, view.has_offer),
         view.temperature,
-        _points(view.fit),
-        _points(view.engagement),
-        _points(view.priority),
+        # JSON numbers with at most three decimals, and none where they are whole
+        fit / 1000 if fit % 1000 else fit // 1000,
+        engagement / 1000 if engagement % 1000 else engagement // 1000,
+        priority / 1000 if priority % 1000 else priority // 1000,
         view.owner_team,
         view.owner,
         view.is_customer,
@@ -156,17 +161,20 @@ def _shown(view: View) -> _Shown:
     )
 
 
-# A few dozen different ones, shared.
-_qualification = lru_cache(maxsize=64)(Qualification)
+# Few combinations come up: their JSON is kept, which saves building and encoding them again.
 
 
-@lru_cache(maxsize=64)
-def _facets(is_strong: bool, is_high: bool, in_pipeline: bool, has_offer: bool) -> Facets:
-    engagement = "strong" if is_strong else "limited"
-    return Facets(engagement, "high" if is_high else "low", in_pipeline, has_offer)
+@lru_cache(maxsize=4096)
+def _guards(guards: tuple[GuardResult, ...]) -> msgspec.Raw:
+    return msgspec.Raw(_to_json(guards))
 
 
-def _points(thousandths: int) -> float:
-    """A score as a JSON number with at most three decimals, and none where it is whole."""
-    whole, rest = divmod(thousandths, 1000)
-    return thousandths / 1000 if rest else whole
+@lru_cache(maxsize=256)
+def _qualification(organisation: str, opportunity: str, stakeholder: str) -> msgspec.Raw:
+    return msgspec.Raw(_to_json(Qualification(organisation, opportunity, stakeholder)))
+
+
+@lru_cache(maxsize=16)
+def _facets(is_strong: bool, is_high: bool, in_pipeline: bool, has_offer: bool) -> msgspec.Raw:
+    engagement, qualification = "strong" if is_strong else "limited", "high" if is_high else "low"
+    return msgspec.Raw(_to_json(Facets(engagement, qualification, in_pipeline, has_offer)))

@@ -7,6 +7,7 @@ fields of Cause, GuardResult and View may only be appended, with defaults; anyth
 new format number. A Touch goes in by name.
 """
 
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +25,7 @@ def pack(change: Change) -> bytes:
         (
             FORMAT,
             astuple(change.cause),
-            [astuple(guard) for guard in change.guards],
+            _guards(change.guards),
             change.evidence,
             astuple(change.view),
             change.traceparent,
@@ -32,6 +33,12 @@ def pack(change: Change) -> bytes:
             change.outcome,
         )
     )
+
+
+@lru_cache(maxsize=4096)
+def _guards(guards: tuple[GuardResult, ...]) -> msgspec.Raw:
+    """Few combinations come up: encoding one again costs as much as all the rest."""
+    return msgspec.Raw(_encode([astuple(guard) for guard in guards]))
 
 
 def unpack(blob: bytes) -> dict[str, Any]:
