@@ -49,7 +49,7 @@ class Lane(Section):
     queue_batches: PositiveInt = Field(
         default=1, description="batches that are decided ahead of the apply"
     )
-    cache_max_bytes: PositiveInt = 96 * 1024 * 1024
+    cache_max_bytes: PositiveInt = 64 * 1024 * 1024
     publish_interval_ms: Annotated[int, Field(ge=0)] = 20
     publish_max_bytes: PositiveInt = 4 * 1024 * 1024
     outbox_max_batches: PositiveInt = 200
