@@ -89,7 +89,9 @@ class Contact:
 
     def needs_sealed(self, interaction: Interaction) -> bool:
         """Deciding needs the sealed chunks: it belongs into them, or may be a copy of one there."""
-        return self.evidence.needs_sealed(interaction)
+        evidence = self._evidence or self.evidence
+        # most contacts have none
+        return evidence.book.chunks > 0 and evidence.needs_sealed(interaction)
 
     def load_sealed(self, chunks: list[bytes]) -> None:
         """Every chunk as stored, in order."""

@@ -58,11 +58,15 @@ def decide(
     if evidence.has_seen(interaction.source, interaction.id):
         return _DUPLICATE
     entry = entry_of(interaction, address, kind, rules)
-    head_time = evidence.book.state.head_time
+    state = evidence.book.state
+    head_time = state.head_time
     if entry.time < head_time or (entry.time == head_time and evidence.is_before_head(entry)):
         verdict, changes = Verdict.LATE, _rewrite(contact, entry, rules, interaction.traceparent)
     else:
-        verdict, changes = Verdict.APPLIED, _go_on(contact, entry, rules, interaction.traceparent)
+        verdict = Verdict.APPLIED
+        made = step(state, entry, rules)
+        evidence.append(entry, made)
+        changes = _publish(contact, entry, made, rules, interaction.traceparent) if made else []
     book = evidence.book
     state = book.state
     contact.stage = state.stage
@@ -76,14 +80,12 @@ def decide(
     return Decision(verdict, changes, True)
 
 
-def _go_on(contact: Contact, entry: Entry, rules: Rules, traceparent: str | None) -> list[Change]:
+def _publish(
+    contact: Contact, entry: Entry, made: list[Made], rules: Rules, traceparent: str | None
+) -> list[Change]:
     """In order: from the head state."""
-    state = contact.evidence.book.state
-    made = step(state, entry, rules)
-    contact.evidence.append(entry, made)
-    if not made:
-        return []
-    publisher = Publisher(contact, rules, viewer(state, rules, entry.time), traceparent)
+    view_of = viewer(contact.fold, rules, entry.time)
+    publisher = Publisher(contact, rules, view_of, traceparent)
     for move in made:
         publisher.made(move)
     return publisher.changes

@@ -33,17 +33,23 @@ class Publisher:
     def made(self, move: Made) -> None:
         """In order: the stage that holds is where it leads."""
         view = self.view_of(move.to_stage, move.cycle, move.is_customer)
-        self._write("changed", move, view, is_late=False)
+        self._write("changed", move, view, False)
 
     def _write(
         self, kind: Literal["changed", "corrected"], move: Made, view: View, is_late: bool
     ) -> None:
-        entry = move.entry
-        tid = self._id_of(identity_of(move))
+        entry, contact = move.entry, self.contact
+        from_stage, to_stage, cycle = move.from_stage, move.to_stage, move.cycle
+        identity = from_stage, to_stage, cycle, move.n
+        tid = transition_id(contact.tenant, contact.contact_id, identity)
         signal: Signal | None = None
         if kind == "changed":
-            signal = _signal(move.from_stage, move.to_stage)
-        actor = (entry.fields or {}).get("actor")
+            if to_stage == OPPORTUNITY:
+                signal = "became"
+            elif from_stage == OPPORTUNITY:
+                signal = "closed"
+        fields = entry.fields
+        actor = fields.get("actor") if fields else None
         cause = Cause(
             entry.id,
             entry.source,
@@ -51,7 +57,6 @@ class Publisher:
             move.inferred,
             actor if isinstance(actor, str) else None,
         )
-        contact = self.contact
         contact.seq += 1
         self.changes.append(
             Change(
@@ -60,9 +65,9 @@ class Publisher:
                 self.book.revision(tid),
                 tid,
                 move.transition,
-                move.from_stage,
-                move.to_stage,
-                move.cycle,
+                from_stage,
+                to_stage,
+                cycle,
                 entry.time,
                 is_late,
                 cause,
@@ -139,9 +144,9 @@ class Publisher:
             if digest is None:
                 if last is None or place[identity] > place[last]:
                     last = identity
-                self._write("changed", move, self._view(last, base, now), is_late=True)
+                self._write("changed", move, self._view(last, base, now), True)
             elif digest != digest_of(move):
-                self._write("corrected", move, self._view(last, base, now), is_late=True)
+                self._write("corrected", move, self._view(last, base, now), True)
         if self.changes or before:
             self._settle(after, base)
 
@@ -164,7 +169,7 @@ class Publisher:
                 return
             move = after[-1]
             view = self.view_of(move.to_stage, move.cycle, move.is_customer)
-            self._write("corrected", move, view, is_late=True)
+            self._write("corrected", move, view, True)
         ended = next((m for m in reversed(after) if m.from_stage == OPPORTUNITY), None)
         self.changes[-1] = msgspec.structs.replace(
             self.changes[-1],
@@ -177,9 +182,3 @@ class Publisher:
 def base_of(contact: Contact) -> tuple[str, int]:
     """(stage, cycle) where the fold stands now: before the moves to come."""
     return contact.fold.stage or NONE, contact.fold.cycle
-
-
-def _signal(from_stage: str, to_stage: str) -> Signal | None:
-    if to_stage == OPPORTUNITY:
-        return "became"
-    return "closed" if from_stage == OPPORTUNITY else None

@@ -46,7 +46,7 @@ def take_deal_reopened(state: State, entry: Entry, rules: Rules) -> None:
     deal = _text(entry, "deal_id")
     if deal is not None:
         if deal in state.closed_deals:
-            state.closed_deals.remove(deal)
+            state.closed_deals = _without(state.closed_deals, deal)
         _open(state, deal)
 
 
@@ -55,10 +55,9 @@ def take_deal_closed(state: State, entry: Entry, rules: Rules) -> None:
     if deal is None:
         return
     if deal in state.open_deals:
-        state.open_deals.remove(deal)
+        state.open_deals = _without(state.open_deals, deal)
     if deal not in state.closed_deals:
-        state.closed_deals.append(deal)
-        del state.closed_deals[:-CLOSED_DEALS_MAX]
+        state.closed_deals = (*state.closed_deals, deal)[-CLOSED_DEALS_MAX:]
 
 
 def take_quote(state: State, entry: Entry, rules: Rules) -> None:
@@ -75,13 +74,13 @@ def take_quote(state: State, entry: Entry, rules: Rules) -> None:
 def take_opt_out(state: State, entry: Entry, rules: Rules) -> None:
     scope = _text(entry, "scope")
     if scope is not None and scope not in state.opted_out and len(state.opted_out) < SCOPES_MAX:
-        state.opted_out.append(scope)
+        state.opted_out = (*state.opted_out, scope)
 
 
 def take_opt_in(state: State, entry: Entry, rules: Rules) -> None:
     scope = _text(entry, "scope")
-    if scope in state.opted_out:
-        state.opted_out.remove(scope)
+    if scope is not None and scope in state.opted_out:
+        state.opted_out = _without(state.opted_out, scope)
 
 
 def take_owner(state: State, entry: Entry, rules: Rules) -> None:
@@ -98,8 +97,11 @@ def take_disqualification(state: State, entry: Entry, rules: Rules) -> None:
 
 def _open(state: State, deal: str) -> None:
     if deal not in state.open_deals:
-        state.open_deals.append(deal)
-        del state.open_deals[:-OPEN_DEALS_MAX]
+        state.open_deals = (*state.open_deals, deal)[-OPEN_DEALS_MAX:]
+
+
+def _without(texts: tuple[str, ...], gone: str) -> tuple[str, ...]:
+    return tuple(text for text in texts if text != gone)
 
 
 def _text(entry: Entry, name: str) -> str | None:

@@ -88,10 +88,11 @@ class State(msgspec.Struct, array_like=True, gc=False):
     deadline: Deadline | None = None
     """The last stated deadline."""
     facts: dict[str, Fact] = {}
-    opted_out: list[str] = []
+    opted_out: tuple[str, ...] = ()
     """Scopes: processing, marketing, or a channel."""
-    open_deals: list[str] = []
-    closed_deals: list[str] = []
+    # Tuples: an empty one costs nothing to decode.
+    open_deals: tuple[str, ...] = ()
+    closed_deals: tuple[str, ...] = ()
     quotes: dict[str, Microseconds] = {}
     """Open quotes and how long they are valid."""
     owner: str | None = None
