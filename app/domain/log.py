@@ -94,6 +94,9 @@ encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Item]).decode
 
 
+_ENCODED: Final = tuple(encode(code) for code in range(NAMES_FROM + NAMES_MAX))
+
+
 def array_header(count: int) -> bytes:
     return b"\xdd" + count.to_bytes(4, "big")
 
@@ -130,8 +133,10 @@ def text_of(code: Code, names: list[str]) -> str:
 
 def needle_of(source: str, event_id: str, names: list[str]) -> bytes:
     """What a step of this identity contains; other bytes may contain it too: confirm a hit."""
-    code: Code = NAMES_FROM + names.index(source) if source in names else _CODES.get(source, source)
-    return encode((code, event_id))[1:]
+    if source in names:
+        return _ENCODED[NAMES_FROM + names.index(source)] + encode(event_id)
+    code = _CODES.get(source)
+    return (encode(source) if code is None else _ENCODED[code]) + encode(event_id)
 
 
 def pack(entry: Entry, made: Sequence[Made], names: list[str]) -> bytes:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from app.domain.changes import Touch, View
 from app.domain.contact import Contact
 from app.domain.guards import intent_active, not_blocked
@@ -18,13 +20,42 @@ ViewOf = Callable[[str, int, bool], View]
 def view(contact: Contact, rules: Rules, at: Microseconds) -> View:
     """At a moment not before the last interaction."""
     state = contact.fold
-    is_needed = is_qualification_needed(state, rules, max(at, state.head_time))
-    return viewer(state, rules, at, is_needed)(state.stage, state.cycle, state.is_customer)
+    if at < state.head_time:
+        at = state.head_time
+    is_needed = is_qualification_needed(state, rules, at)
+    return _seen(state, rules, at, state.stage, state.cycle, state.is_customer, is_needed)
 
 
-def viewer(state: State, rules: Rules, at: Microseconds, is_needed: bool = False) -> ViewOf:
-    """What does not depend on the stage is computed once for all records of a step."""
-    at = max(at, state.head_time)
+def viewer(state: State, rules: Rules, at: Microseconds) -> ViewOf:
+    """What does not depend on the stage is computed once for all records of a step, if any."""
+    known: View | None = None
+
+    def of(stage: str, cycle: int, is_customer: bool) -> View:
+        nonlocal known
+        if known is None:
+            known = _seen(state, rules, at, stage, cycle, is_customer, False)
+            return known
+        return replace(
+            known,
+            stage=stage,
+            cycle=cycle,
+            in_pipeline=stage == OPPORTUNITY,
+            owner_team=None if stage == NONE else rules.stages[stage].owner,
+            is_customer=is_customer,
+        )
+
+    return of
+
+
+def _seen(
+    state: State,
+    rules: Rules,
+    at: Microseconds,
+    stage: str,
+    cycle: int,
+    is_customer: bool,
+    is_needed: bool,
+) -> View:
     engaged = engagement(state, at)
     organisation = opportunity = stakeholder = UNKNOWN
     is_high = False
@@ -38,37 +69,29 @@ def viewer(state: State, rules: Rules, at: Microseconds, is_needed: bool = False
         is_high = standing.get("industry") is MET and not_blocked(state, at, rules)
     elif state.known:
         fits = fit(state, {}, rules)
-    is_strong = engaged >= rules.terms.strong_engagement * 1000
-    has_offer = bool(state.quotes) and any(until >= at for until in state.quotes.values())
-    heat = temperature(state, at, rules, engaged)
-    priority = round((fits + engaged) / 2)
-    first, last = state.first_touch, state.last_touch
-
-    def of(stage: str, cycle: int, is_customer: bool) -> View:
-        return View(
-            stage,
-            cycle,
-            organisation,
-            opportunity,
-            stakeholder,
-            is_strong,
-            is_high,
-            stage == OPPORTUNITY,
-            has_offer,
-            heat,
-            fits,
-            engaged,
-            priority,
-            None if stage == NONE else rules.stages[stage].owner,
-            state.owner,
-            is_customer,
-            state.account_id,
-            None if first is None else Touch(*first),
-            None if last is None else Touch(*last),
-            is_needed,
-        )
-
-    return of
+    quotes, first, last = state.quotes, state.first_touch, state.last_touch
+    return View(
+        stage,
+        cycle,
+        organisation,
+        opportunity,
+        stakeholder,
+        engaged >= rules.terms.strong_engagement * 1000,
+        is_high,
+        stage == OPPORTUNITY,
+        bool(quotes) and any(until >= at for until in quotes.values()),
+        temperature(state, at, rules, engaged),
+        fits,
+        engaged,
+        round((fits + engaged) / 2),
+        None if stage == NONE else rules.stages[stage].owner,
+        state.owner,
+        is_customer,
+        state.account_id,
+        None if first is None else Touch(*first),
+        None if last is None else Touch(*last),
+        is_needed,
+    )
 
 
 def is_qualification_needed(state: State, rules: Rules, at: Microseconds) -> bool:

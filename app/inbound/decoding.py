@@ -83,8 +83,10 @@ def make_decoder(
             _admit(rule_of(document["type"]), record, topic)
             event = to_event(document)
             refuse_nul(document, record)
-        rule = rule_of(event.type)
-        origin = _admit(rule, record, topic)
+        rule = rules.get(event.type) or rule_of(event.type)
+        origin = None
+        if rule.commands_only or topic == Topic.COMMANDS:
+            origin = _admit(rule, record, topic)
         arrived_at = (origin or record).timestamp_ms * 1000
         interaction = _interaction(event, rule, arrived_at, tolerance)
         key = routing_key(interaction.tenant, interaction.contact_id)

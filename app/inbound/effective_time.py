@@ -24,7 +24,7 @@ def effective_time(
             raise Poison(Reason.SCHEMA_VIOLATION, "/time: must be an RFC 3339 date-time")
         if parsed > arrived_at + tolerance:
             raise _out_of_range("too far ahead of the broker's time")
-        moment = min(parsed, arrived_at)
+        moment = parsed if parsed < arrived_at else arrived_at
     if moment < EARLIEST:
         raise _out_of_range("before the year 2000")
     if moment > LATEST:

@@ -39,7 +39,7 @@ def make_plain_reader(limits: Limits) -> Callable[[SourceRecord], Event | None]:
             or len(value) > value_max
             or (key is not None and len(key) > _HEADER_MAX_BYTES)
             or value.count(b"{") + value.count(b"[") > depth_max
-            or value.find(b"\\u0000") >= 0
+            or (b"\\" in value and value.find(b"\\u0000") >= 0)  # one byte is found faster
         ):
             return None
         try:
