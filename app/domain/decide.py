@@ -68,7 +68,7 @@ def decide(
         evidence.append(entry, made)
         changes = _publish(contact, entry, made, rules, interaction.traceparent) if made else []
     book = evidence.book
-    state = book.state
+    state = book.state  # another one, if it was rewritten
     contact.stage = state.stage
     if changes:
         book.temperature = changes[-1].view.temperature

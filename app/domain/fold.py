@@ -66,9 +66,10 @@ def step(state: State, entry: Entry, rules: Rules) -> list[Made]:
 def _advance(state: State, entry: Entry, outcome: Outcome, rules: Rules) -> list[Made]:
     """Transitions until none is enabled, none twice."""
     made: list[Made] = []
-    taken: set[str] = set()
+    taken: list[str] = []
+    moves = outcome.moves
     while True:
-        for transition in outcome.moves.get(state.stage, ()):
+        for transition in moves.get(state.stage, ()):
             if transition.id not in taken:
                 for check in transition.checks:
                     if not check(state, entry, rules):
@@ -83,7 +84,7 @@ def _advance(state: State, entry: Entry, outcome: Outcome, rules: Rules) -> list
                 f" (at {transition.id} from {state.stage}, type {entry.type}): let its"
                 " transitions exclude each other"
             )
-        taken.add(transition.id)
+        taken.append(transition.id)
         made += _move(state, entry, transition, rules)
 
 
@@ -97,6 +98,7 @@ def _move(state: State, entry: Entry, transition: Transition, rules: Rules) -> l
             if each not in evidence:
                 evidence.append(each)
     made = []
+    proofs, proven_by = tuple(results), tuple(evidence)
     for hop in transition.hops:
         move = f"{hop.from_stage}>{hop.to_stage}"
         n = state.moves.get(move, 0)
@@ -112,8 +114,8 @@ def _move(state: State, entry: Entry, transition: Transition, rules: Rules) -> l
                 n,
                 hop.inferred,
                 entry,
-                () if hop.inferred else tuple(results),
-                (entry.id,) if hop.inferred else tuple(evidence),
+                () if hop.inferred else proofs,
+                (entry.id,) if hop.inferred else proven_by,
                 transition.outcome,
                 state.is_customer,
             )
@@ -128,7 +130,7 @@ def _passed(guard: str, observed: str, required: str) -> GuardResult:
 
 
 def _leave(state: State) -> None:
-    if state.stage == OPPORTUNITY:
+    if state.quotes and state.stage == OPPORTUNITY:
         state.quotes.clear()
     state.reason = None
 

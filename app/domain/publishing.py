@@ -24,7 +24,7 @@ class Publisher:
         self, contact: Contact, rules: Rules, view_of: ViewOf, traceparent: str | None
     ) -> None:
         self.contact = contact
-        self.book = contact.book
+        self.book = contact.evidence.book
         self.rules = rules
         self.view_of = view_of
         self.traceparent = traceparent
@@ -83,7 +83,8 @@ class Publisher:
         )
         if kind == "corrected":
             self.book.revise(tid)
-        self._hear(signal)
+        if signal is not None:
+            self._hear(signal)
 
     def _revoke(self, gone: Standing, cause: Cause, view: View) -> None:
         tid = self._id_of(gone.identity)
