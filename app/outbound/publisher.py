@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.client import CoordinationType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
 from app.errors import Unavailable, Unclean
@@ -109,14 +109,14 @@ class TransactionalOutlet:
         if ended is not None:
             ended.add_done_callback(_retrieve)
         producer._closed = True  # dropped: its pending batches must not be flushed
-        sender = producer._sender
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(STOP_TIMEOUT_SECONDS):
-                producer._message_accumulator.fail_all(Unclean("the outlet was closed"))
-                await sender.close()
-        with contextlib.suppress(Exception):
-            async with asyncio.timeout(STOP_TIMEOUT_SECONDS):
-                await producer.client.close()
+        # No new connection, then none at all, so that what is under way ends at once; once more for
+        # one that was just being made.
+        producer.client._get_conn = _refuse
+        producer._message_accumulator.fail_all(Unclean("the outlet was closed"))
+        for end in (producer.client.close, producer._sender.close, producer.client.close):
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(STOP_TIMEOUT_SECONDS):
+                    await end()
 
     async def _send(
         self, producer: AIOKafkaProducer, batches: Sequence[ProducedBatch]
@@ -161,6 +161,10 @@ class TransactionalOutlet:
 
         producer.client.send = observed
         producer._sender._coordinator_dead = observed_loss
+
+
+async def _refuse(*_: object, **__: object) -> None:
+    raise KafkaConnectionError("the outlet is closed")
 
 
 def _build(producer: AIOKafkaProducer, records: Sequence[OutputRecord]) -> list[ProducedBatch]:
