@@ -32,7 +32,7 @@ class Kafka(Section):
     )
     transaction_timeout_seconds: Seconds = 10.0
     fetch_max_bytes: PositiveInt = 16 * 1024 * 1024
-    partition_fetch_max_bytes: PositiveInt = 1024 * 1024
+    partition_fetch_max_bytes: PositiveInt = 512 * 1024
 
 
 class Database(Section):
@@ -49,11 +49,11 @@ class Lane(Section):
     queue_batches: PositiveInt = Field(
         default=1, description="batches that are decided ahead of the apply"
     )
-    cache_max_bytes: PositiveInt = 64 * 1024 * 1024
+    cache_max_bytes: PositiveInt = 56 * 1024 * 1024
     publish_interval_ms: Annotated[int, Field(ge=0)] = 20
     publish_max_bytes: PositiveInt = 4 * 1024 * 1024
     outbox_max_batches: PositiveInt = 200
-    outbox_max_bytes: PositiveInt = 64 * 1024 * 1024
+    outbox_max_bytes: PositiveInt = 16 * 1024 * 1024
     outbox_max_age_seconds: Seconds = 60.0
     release_timeout_seconds: Seconds = 4.0
     drain_timeout_seconds: Seconds = 5.0
