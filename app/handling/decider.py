@@ -39,6 +39,8 @@ log = structlog.get_logger(__name__)
 TURN_RECORDS: Final = 100
 """Between two yields: about five milliseconds."""
 
+SOURCE_LABELS_MAX: Final = 100
+
 Load = Callable[[Sequence[tuple[int, str, str]]], Awaitable[list[StoredContact]]]
 LoadSealed = Callable[[int, str, str], Awaitable[list[bytes]]]
 
@@ -65,6 +67,7 @@ class Decider:
         self._load_sealed = load_sealed
         self._rejected = rejected
         self._tally: Counter[str] = Counter()
+        self._sources: set[str] = set()
         """Outcomes."""
         self._moves: Counter[tuple[str, str, str]] = Counter()
         """(model, from, to)"""
@@ -179,7 +182,7 @@ class Decider:
             elif type(item) is Forwarded:
                 other.append(item.output)
                 tally["forwarded"] += 1
-                self._metrics.forwarded.labels(item.source).inc()
+                self._metrics.forwarded.labels(self._source_label(item.source)).inc()
             else:
                 assert isinstance(item, Poison)
                 self._bury(batch, owned, record, item, other)
@@ -272,6 +275,13 @@ class Decider:
                 timestamp_ms=origin.timestamp_ms,
             )
         )
+
+    def _source_label(self, source: str) -> str:
+        """Producers choose their names: a metric must not grow with them."""
+        if source in self._sources or len(self._sources) < SOURCE_LABELS_MAX:
+            self._sources.add(source)
+            return source
+        return "other"
 
     def _report(self, fetched: Fetched) -> None:
         """Metrics once a batch: a label look-up costs about a microsecond."""
