@@ -1,10 +1,18 @@
 """The embedded stack is a real Kafka and a real PostgreSQL."""
 
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
 import asyncpg
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from app.runtime.embedded.stack import EmbeddedStack
+from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
 
 
 async def test_what_is_produced_is_consumed(stack: EmbeddedStack, unique: str) -> None:
@@ -56,3 +64,20 @@ async def test_the_service_is_no_superuser(database_url: str) -> None:
     finally:
         await connection.close()
     assert is_superuser is False
+
+
+@pytest.fixture
+def own_directory() -> Iterator[Path]:
+    directory = Path(tempfile.mkdtemp(prefix="funnel-tests-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+async def test_a_cluster_id_may_begin_with_a_dash(
+    own_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One random id in 64 does, and the formatter took it for an option."""
+    monkeypatch.setattr(uuid, "uuid4", lambda: UUID(bytes=b"\xf8" * 16))
+    async with embedded_stack(own_directory, progress=lambda _: None) as started:
+        assert started.kafka.is_running

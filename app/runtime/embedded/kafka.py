@@ -142,7 +142,8 @@ class EmbeddedKafka:
                 *(f"-XX:SharedArchiveFile={self._archive}", "-Xlog:disable"),
                 *(f"-Dlog4j2.configurationFile={LOG_SETTINGS}", "-cp", f"{self._jars}/*"),
                 *("kafka.tools.StorageTool", "format", "--ignore-formatted"),
-                *("--cluster-id", cluster_id, "--config", properties),
+                # One word: an id may begin with a dash.
+                *(f"--cluster-id={cluster_id}", "--config", properties),
             ],
             self.log,
         )
