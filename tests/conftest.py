@@ -43,6 +43,15 @@ async def stack(stack_directory: Path, pytestconfig: pytest.Config) -> AsyncIter
 
 
 @pytest.fixture
+def own_directory() -> Iterator[Path]:
+    """For a stack of its own, where the shared one is not to be touched."""
+    directory = Path(tempfile.mkdtemp(prefix="funnel-tests-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
 def unique() -> str:
     """A suffix for names of topics, groups and the like: tests share one broker."""
     return secrets.token_hex(4)

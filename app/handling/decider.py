@@ -67,8 +67,9 @@ class Decider:
         self._load_sealed = load_sealed
         self._rejected = rejected
         self._tally: Counter[str] = Counter()
-        self._sources: set[str] = set()
         """Outcomes."""
+        self._sources: set[str] = set()
+        """Producers named in the metrics so far."""
         self._moves: Counter[tuple[str, str, str]] = Counter()
         """(model, from, to)"""
 

@@ -1,6 +1,6 @@
 """Kafka records as the lane sees them, and the seams it is wired through."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -83,4 +83,3 @@ class Encoder(Protocol):
 
 
 Clock = Callable[[], Microseconds]
-Background = Callable[[], Awaitable[None]]

@@ -3,13 +3,10 @@
 import asyncio
 import json
 import secrets
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
-import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -67,15 +64,6 @@ async def _reaches(url: str, contact: str, stage: str, task: asyncio.Task[None])
         while await _stage(url, contact) != stage:
             assert not task.done(), "the lane ended"
             await asyncio.sleep(0.05)
-
-
-@pytest.fixture
-def own_directory() -> Iterator[Path]:
-    """For a stack of its own: the shared broker is not to be killed."""
-    directory = Path(tempfile.mkdtemp(prefix="funnel-tests-"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
 
 
 async def test_a_killed_broker_is_waited_for_and_readiness_says_so(own_directory: Path) -> None:

@@ -1,9 +1,6 @@
 """The embedded stack is a real Kafka and a real PostgreSQL."""
 
-import shutil
-import tempfile
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -64,14 +61,6 @@ async def test_the_service_is_no_superuser(database_url: str) -> None:
     finally:
         await connection.close()
     assert is_superuser is False
-
-
-@pytest.fixture
-def own_directory() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="funnel-tests-"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
 
 
 async def test_a_cluster_id_may_begin_with_a_dash(
