@@ -112,11 +112,12 @@ class TransactionalOutlet:
         # No new connection, then none at all, so that what is under way ends at once; once more for
         # one that was just being made.
         producer.client._get_conn = _refuse
-        producer._message_accumulator.fail_all(Unclean("the outlet was closed"))
         for end in (producer.client.close, producer._sender.close, producer.client.close):
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(STOP_TIMEOUT_SECONDS):
                     await end()
+        # Last: the sender still counts the batches it was sending.
+        producer._message_accumulator.fail_all(Unclean("the outlet was closed"))
 
     async def _send(
         self, producer: AIOKafkaProducer, batches: Sequence[ProducedBatch]
