@@ -12,6 +12,7 @@ import asyncpg
 from app.domain.interaction import Microseconds
 from app.domain.topics import CONTACT_LANE_INPUTS, Topic
 from app.errors import Halted, TopicsError
+from app.handling.contact_decider import contact_decider
 from app.handling.lane import Lane
 from app.handling.parts import Parts
 from app.handling.ports import Outlet
@@ -36,6 +37,7 @@ OUTPUTS: Final = (
     Topic.STAGE_CHANGES,
     Topic.OPPORTUNITIES,
     Topic.CONTACTS,
+    Topic.SIGNALS,
     Topic.DEAD_LETTERS,
     Topic.COMMANDS,
 )
@@ -44,7 +46,7 @@ OUTPUTS: Final = (
 
 def build_lane(settings: Settings, metrics: Metrics) -> Lane:
     """The contact lane of one worker."""
-    rules = load_rules(settings.model)
+    rules = load_rules(settings.model, settings.models_dir)
 
     async def keep_house() -> None:
         await _prepare_database(settings)
@@ -58,9 +60,11 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
             source=LaneConsumer(settings.kafka, CONTACT_LANE_INPUTS),
             coordinator=BrokerCoordinator(settings.kafka, CONTACT_LANE_INPUTS, OUTPUTS),
             outlet=outlet,
-            decode=make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, partitions),
-            encoder=make_encoder(rules, settings.kafka.group_id, CONTACT_LANE_INPUTS, partitions),
-            rules=rules,
+            decider=contact_decider(
+                make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, partitions),
+                make_encoder(rules, settings.kafka.group_id, CONTACT_LANE_INPUTS, partitions),
+                rules,
+            ),
             metrics=metrics,
             clock=now,
             keep_house=keep_house,

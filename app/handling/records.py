@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from app.domain.changes import Change, View
+from app.domain.changes import Change, Signal, View
 from app.domain.interaction import Interaction, Microseconds
 from app.errors import Poison
 
@@ -60,6 +60,12 @@ class Encoder(Protocol):
         self, tenant: str, contact_id: str, partition: int, decided_at: Microseconds, change: Change
     ) -> list[OutputRecord]:
         """On funnel.stage-changes.v1 and, where it says so, on funnel.opportunities.v1."""
+        ...
+
+    def signal(
+        self, tenant: str, contact_id: str, partition: int, decided_at: Microseconds, signal: Signal
+    ) -> OutputRecord:
+        """On funnel.signals.v1; a hand-off's on funnel.opportunities.v1."""
         ...
 
     def snapshot(

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import msgspec
 import xxhash
 
-from app.domain.changes import Change, View
+from app.domain.changes import Change, Signal, View
 from app.domain.interaction import Microseconds
 from app.domain.routing import routing_key
 from app.domain.timestamps import format_rfc3339
@@ -16,7 +16,7 @@ from app.errors import Poison
 from app.handling.dead_letters import as_dead_letter, exception_name
 from app.handling.records import Encoder, OutputHeaders, OutputRecord, SourceRecord
 from app.outbound.headers import SOURCE, DeadLetterHeader, EventType, Header
-from app.outbound.payloads import change_data, snapshot_data
+from app.outbound.payloads import change_data, signal_data, snapshot_data
 
 _STAGE_TYPES: Final = {
     "changed": EventType.STAGE_CHANGED.value,
@@ -56,15 +56,7 @@ class CloudEventEncoder:
         key = routing_key(tenant, contact_id).encode()
         type_ = _STAGE_TYPES[change.kind]
         id_ = _digest(f"{type_}\n{change.transition_id}\n{change.revision}")
-        about: OutputHeaders = [
-            (_SUBJECT, contact_id.encode()),
-            (_TIME, moment),
-            (_SEQUENCE, b"%020d" % change.seq),
-            (_TENANT, tenant.encode()),
-            (_CAUSATION, change.cause.event_id.encode()),
-        ]
-        if change.traceparent is not None:
-            about.append((Header.TRACEPARENT.value, change.traceparent.encode()))
+        about = _about(tenant, contact_id, moment, change)
         headers = [*_CONSTANT[type_], (_ID, id_), *about]
         records = [OutputRecord(_STAGE_CHANGES, partition, key, value, headers)]
         if change.opportunity is not None:
@@ -78,6 +70,23 @@ class CloudEventEncoder:
             headers = [*_CONSTANT[type_], (_ID, id_), *about]
             records.append(OutputRecord(_OPPORTUNITIES, partition, key, value, headers))
         return records
+
+    def signal(
+        self, tenant: str, contact_id: str, partition: int, decided_at: Microseconds, signal: Signal
+    ) -> OutputRecord:
+        decided, moment = _moment(decided_at)
+        value = _to_json(signal_data(tenant, contact_id, decided, signal))
+        if signal.details:
+            value = b"%s,%s" % (value[:-1], _to_json(signal.details)[1:])
+        type_, topic = _SIGNALS[signal.kind]
+        id_ = _digest(f"{type_}\n{tenant}\n{contact_id}\n{signal.key}")
+        headers = [
+            *_CONSTANT[type_],
+            (_ID, id_),
+            *_about(tenant, contact_id, moment, signal),
+        ]
+        key = routing_key(tenant, contact_id).encode()
+        return OutputRecord(topic, partition, key, value, headers)
 
     def snapshot(
         self,
@@ -144,9 +153,24 @@ _ID, _SUBJECT, _TIME, _SEQUENCE, _TENANT, _CAUSATION = (
         Header.CAUSATION,
     )
 )
-_STAGE_CHANGES, _OPPORTUNITIES, _CONTACTS = (
-    topic.value for topic in (Topic.STAGE_CHANGES, Topic.OPPORTUNITIES, Topic.CONTACTS)
+_STAGE_CHANGES, _OPPORTUNITIES, _CONTACTS, _SIGNALS_TOPIC = (
+    topic.value
+    for topic in (Topic.STAGE_CHANGES, Topic.OPPORTUNITIES, Topic.CONTACTS, Topic.SIGNALS)
 )
+_SIGNALS: Final = {
+    "handoff_requested": (EventType.HANDOFF_REQUESTED.value, _OPPORTUNITIES),
+    "handoff_withdrawn": (EventType.HANDOFF_WITHDRAWN.value, _OPPORTUNITIES),
+    "temperature_changed": (EventType.TEMPERATURE_CHANGED.value, _SIGNALS_TOPIC),
+    "sla_breached": (EventType.SLA_BREACHED.value, _SIGNALS_TOPIC),
+    "nurture_requested": (EventType.NURTURE_REQUESTED.value, _SIGNALS_TOPIC),
+    "nurture_withdrawn": (EventType.NURTURE_WITHDRAWN.value, _SIGNALS_TOPIC),
+    "qualification_needed": (EventType.QUALIFICATION_NEEDED.value, _SIGNALS_TOPIC),
+    "deadline_near": (EventType.DEADLINE_NEAR.value, _SIGNALS_TOPIC),
+    "trial_ending": (EventType.TRIAL_ENDING.value, _SIGNALS_TOPIC),
+    "quote_expiring": (EventType.QUOTE_EXPIRING.value, _SIGNALS_TOPIC),
+    "retention_due": (EventType.RETENTION_DUE.value, _SIGNALS_TOPIC),
+}
+"""Event type and topic of each `Signal.kind`."""
 _CONSTANT: Final[dict[str, OutputHeaders]] = {
     type_.value: [
         (Header.CONTENT_TYPE.value, b"application/json"),
@@ -156,6 +180,19 @@ _CONSTANT: Final[dict[str, OutputHeaders]] = {
     ]
     for type_ in EventType
 }
+
+
+def _about(tenant: str, contact_id: str, moment: bytes, told: Change | Signal) -> OutputHeaders:
+    headers: OutputHeaders = [
+        (_SUBJECT, contact_id.encode()),
+        (_TIME, moment),
+        (_SEQUENCE, b"%020d" % told.seq),
+        (_TENANT, tenant.encode()),
+        (_CAUSATION, told.cause.event_id.encode()),
+    ]
+    if told.traceparent is not None:
+        headers.append((Header.TRACEPARENT.value, told.traceparent.encode()))
+    return headers
 
 
 @lru_cache(maxsize=8)

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from app.domain.changes import Cause, Change, GuardResult, Touch, View
+from app.domain.changes import Cause, Change, GuardResult, Signal, Touch, View
 from app.domain.timestamps import format_rfc3339
 
 _to_json: Final = msgspec.json.Encoder().encode
@@ -56,6 +56,40 @@ class ChangeData(msgspec.Struct, frozen=True, gc=False):
     first_touch: Touch | None
     last_touch: Touch | None
     revokes: str | None
+
+
+class SignalData(msgspec.Struct, frozen=True, gc=False):
+    """`ChangeData` of what may be no transition; the encoder adds what a kind has of its own."""
+
+    transition_id: str | None
+    tenant: str
+    contact_id: str
+    seq: int
+    cycle: int
+    from_stage: str | None
+    to_stage: str | None
+    stage: str
+    effective_at: str
+    decided_at: str
+    late: bool
+    model: str
+    transition: str | None
+    cause: Cause
+    guards: tuple[()]
+    evidence: tuple[()]
+    qualification: msgspec.Raw
+    facets: msgspec.Raw
+    temperature: str
+    fit: float
+    engagement: float
+    priority: float
+    owner_team: str | None
+    owner: str | None
+    is_customer: bool
+    account_id: str | None
+    first_touch: Touch | None
+    last_touch: Touch | None
+    revokes: None
 
 
 class SnapshotData(msgspec.Struct, frozen=True, gc=False):
@@ -121,6 +155,30 @@ def change_data(tenant: str, contact_id: str, decided_at: str, change: Change) -
         change.evidence,
         *_shown(view),
         change.revokes,
+    )
+
+
+def signal_data(tenant: str, contact_id: str, decided_at: str, signal: Signal) -> SignalData:
+    view = signal.view
+    return SignalData(
+        signal.transition_id,
+        tenant,
+        contact_id,
+        signal.seq,
+        signal.cycle,
+        signal.from_stage,
+        signal.to_stage,
+        view.stage,
+        format_rfc3339(signal.effective_at),
+        decided_at,
+        signal.late,
+        signal.model,
+        signal.transition,
+        signal.cause,
+        (),
+        (),
+        *_shown(view),
+        None,
     )
 
 

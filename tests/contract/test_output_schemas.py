@@ -6,14 +6,14 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from app.domain.changes import Change
+from app.domain.changes import Change, Signal
 from app.domain.reasons import Reason
 from app.errors import Poison, RuleError
 from app.handling.records import OutputRecord
 from app.inbound.validation import INTERACTION_SCHEMAS
 from app.outbound.headers import DeadLetterHeader, EventType, Header
 from tests.unit.inbound.events import event, structured
-from tests.unit.outbound.decisions import DECIDED_AT, VIEW, change, encoder
+from tests.unit.outbound.decisions import DECIDED_AT, VIEW, change, encoder, signal
 
 OUTPUTS = INTERACTION_SCHEMAS.parent / "outputs"
 REVOKED = "fedcba9876543210fedcba9876543210"
@@ -49,6 +49,42 @@ def test_records_about_transitions_keep_their_schema(type_: EventType, decided: 
     (record,) = [one for one in records if dict(one.headers)[Header.TYPE] == type_.encode()]
     valid(type_, json.loads(record.value or b""))
     valid("headers", headers_of(record))
+
+
+TRANSITION = {
+    "transition_id": "0123456789abcdef0123456789abcdef",
+    "transition": "T3",
+    "from_stage": "prospect",
+    "to_stage": "opportunity",
+}
+BREACH = {"timer": "handoff_accept", "due": "2026-03-02T09:14:05Z"}
+SIGNALS = {
+    EventType.HANDOFF_REQUESTED: signal(kind="handoff_requested", details={}, **TRANSITION),
+    EventType.HANDOFF_WITHDRAWN: signal(kind="handoff_withdrawn", details={}, **TRANSITION),
+    EventType.TEMPERATURE_CHANGED: signal(
+        kind="temperature_changed", details={"from": "warm", "to": "hot"}
+    ),
+    EventType.SLA_BREACHED: signal(kind="sla_breached", details=BREACH),
+    EventType.NURTURE_REQUESTED: signal(kind="nurture_requested", details={"track": "educate"}),
+    EventType.NURTURE_WITHDRAWN: signal(kind="nurture_withdrawn", details={}),
+    EventType.QUALIFICATION_NEEDED: signal(kind="qualification_needed", details={}, seq=0),
+    EventType.DEADLINE_NEAR: signal(kind="deadline_near", details={}),
+    EventType.TRIAL_ENDING: signal(kind="trial_ending", details={}),
+    EventType.QUOTE_EXPIRING: signal(kind="quote_expiring", details={}),
+    EventType.RETENTION_DUE: signal(kind="retention_due", details={}),
+}
+
+
+@pytest.mark.parametrize(("type_", "said"), SIGNALS.items(), ids=list(SIGNALS))
+def test_signals_keep_their_schema(type_: EventType, said: Signal) -> None:
+    record = encoder().signal("default", "crm-10231", 3, DECIDED_AT, said)
+    assert dict(record.headers)[Header.TYPE] == type_.encode()
+    valid(type_, json.loads(record.value or b""))
+    valid("headers", headers_of(record))
+
+
+def test_every_signal_has_an_example_here() -> None:
+    assert {*CHANGES, *SIGNALS, EventType.SNAPSHOT} == set(EventType)
 
 
 def test_snapshots_keep_their_schema() -> None:

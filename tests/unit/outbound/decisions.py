@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from app.domain.changes import Cause, Change, GuardResult, Touch, View
+from app.domain.changes import Cause, Change, GuardResult, Signal, Touch, View
 from app.domain.topics import CONTACT_LANE_INPUTS
 from app.handling.records import Encoder
 from app.outbound.encoding import make_encoder
@@ -66,3 +66,20 @@ CHANGE = Change(
 
 def change(**changes: Any) -> Change:
     return msgspec.structs.replace(CHANGE, **changes)
+
+
+SIGNAL = Signal(
+    kind="nurture_requested",
+    seq=3,
+    cycle=1,
+    effective_at=EFFECTIVE_AT,
+    cause=Cause("timer:prospect_idle", "/funnel", "timer:prospect_idle"),
+    view=VIEW,
+    model="b2b-default@1",
+    key="1/T9/0",
+    details={"track": "convince"},
+)
+
+
+def signal(**changes: Any) -> Signal:
+    return msgspec.structs.replace(SIGNAL, **changes)

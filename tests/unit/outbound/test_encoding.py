@@ -9,7 +9,7 @@ import pytest
 from app.domain.changes import Change
 from app.domain.topics import Topic
 from app.handling.records import OutputRecord
-from tests.unit.outbound.decisions import CHANGE, DECIDED_AT, VIEW, change, encoder
+from tests.unit.outbound.decisions import CHANGE, DECIDED_AT, SIGNAL, VIEW, change, encoder, signal
 
 
 def published(
@@ -185,3 +185,45 @@ def test_scores_are_numbers_with_at_most_three_decimals(thousandths: int, shown:
     view = msgspec.structs.replace(VIEW, engagement=thousandths)
     value = encoder().snapshot("t", "c", 3, DECIDED_AT, 3, 7, view).value or b""
     assert f'"engagement":{shown},'.encode() in value
+
+
+def test_a_signal_is_told_as_a_stage_change_with_nulls_and_what_its_kind_adds() -> None:
+    record = encoder().signal("default", "crm-10231", 3, DECIDED_AT, SIGNAL)
+    told, like = data_of(record), data_of(published(CHANGE)[0])
+    assert list(told) == [*like, "track"]
+    nothing = {"transition_id", "transition", "from_stage", "to_stage", "revokes"}
+    assert {name for name in told if told[name] is None} == nothing | {"owner", "account_id"}
+    assert (told["guards"], told["evidence"], told["track"]) == ([], [], "convince")
+    assert (told["stage"], told["seq"], told["effective_at"]) == (
+        "opportunity",
+        3,
+        "2026-03-02T09:14:05Z",
+    )
+    headers = headers_of(record)
+    assert headers["ce_causationid"] == b"timer:prospect_idle"
+    assert headers["ce_sequence"] == b"%020d" % 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "topic"),
+    [
+        ("handoff_requested", Topic.OPPORTUNITIES),
+        ("handoff_withdrawn", Topic.OPPORTUNITIES),
+        ("sla_breached", Topic.SIGNALS),
+        ("temperature_changed", Topic.SIGNALS),
+    ],
+)
+def test_hand_offs_go_where_sales_reads_other_signals_to_their_own_topic(
+    kind: str, topic: Topic
+) -> None:
+    assert encoder().signal("default", "c", 3, DECIDED_AT, signal(kind=kind)).topic == topic
+
+
+def test_the_id_of_a_signal_depends_on_what_it_tells_only() -> None:
+    def id_of(at: int = DECIDED_AT, contact_id: str = "c", **changes: Any) -> bytes | None:
+        record = encoder().signal("default", contact_id, 3, at, signal(**changes))
+        return headers_of(record)["ce_id"]
+
+    assert id_of() == id_of(at=DECIDED_AT + 7) == id_of(seq=9, effective_at=1)
+    others = [id_of(key="other"), id_of(contact_id="d"), id_of(kind="sla_breached")]
+    assert len({id_of(), *others}) == 4
