@@ -1,5 +1,6 @@
 """A decided batch on its way from the decider through apply to publish."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 import msgspec
@@ -93,6 +94,18 @@ class DecidedBatch(msgspec.Struct):
             ],
             counters=self.counters,
         )
+
+
+def begin(owned: OwnedPartition, records: Sequence[SourceRecord]) -> PartitionBatch:
+    """A partition's next batch: numbered, and D as it is once these records are applied."""
+    offsets = list(owned.decided.offsets)
+    as_of = 0
+    for record in records:
+        offsets[record.topic] = record.offset + 1
+        if record.timestamp_ms > as_of:
+            as_of = record.timestamp_ms
+    position = owned.begin_batch(tuple(offsets), as_of * 1000)
+    return PartitionBatch(owned, position, b"", 0, [], b"")
 
 
 def key_of(record: SourceRecord) -> SourceKey:

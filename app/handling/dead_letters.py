@@ -2,9 +2,11 @@
 
 from typing import Final
 
+from app.domain.interaction import Microseconds
 from app.errors import Poison
 from app.handling.origin import Origin, restore
 from app.handling.records import SourceRecord
+from app.storage.rows import DeadLetterRow
 
 VALUE_MAX_BYTES: Final = 600_000
 HEADERS_MAX_BYTES: Final = 200_000
@@ -32,6 +34,27 @@ def as_dead_letter(record: SourceRecord, topic: str) -> tuple[Origin, SourceReco
         headers = [*original.headers, (CUT, "; ".join(cut).encode())]
         original = original._replace(headers=headers)
     return origin, original
+
+
+def dead_letter_row(
+    record: SourceRecord, topic: str, partition: int, poison: Poison, failed_at: Microseconds
+) -> DeadLetterRow:
+    """As PostgreSQL keeps it; `partition` is the lane partition whose batch holds it."""
+    origin, original = as_dead_letter(record, topic)
+    return DeadLetterRow(
+        partition=partition,
+        topic=origin.topic,
+        source_partition=origin.partition,
+        source_offset=origin.offset,
+        reason=poison.reason,
+        message=str(poison),
+        exception=exception_name(poison),
+        failed_at=failed_at,
+        key=original.key,
+        value=original.value,
+        headers=list(original.headers),
+        timestamp_ms=origin.timestamp_ms,
+    )
 
 
 def exception_name(poison: Poison) -> str:

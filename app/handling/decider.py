@@ -18,16 +18,15 @@ from app.domain.decide import Decision, decide, view
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.model import Rules
 from app.errors import Halted, Poison, RuleError
-from app.handling.batch import DecidedBatch, Fetched, PartitionBatch, SourceKey
+from app.handling.batch import DecidedBatch, Fetched, PartitionBatch, SourceKey, begin
 from app.handling.cache import ContactCache, Entry, Key
-from app.handling.dead_letters import as_dead_letter, exception_name
+from app.handling.dead_letters import dead_letter_row
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
-from app.handling.records import Forwarded, OutputRecord, SourceRecord
+from app.handling.records import Decoder, Encoder, Forwarded, OutputRecord, SourceRecord
 from app.storage.rows import (
     ContactRow,
     CounterDelta,
-    DeadLetterRow,
     HistoryRow,
     SealedRow,
     StoredContact,
@@ -51,6 +50,9 @@ class Decider:
     def __init__(
         self,
         parts: Parts,
+        decode: Decoder,
+        encoder: Encoder,
+        rules: Rules,
         cache: ContactCache,
         load: Load,
         load_sealed: LoadSealed,
@@ -58,9 +60,9 @@ class Decider:
     ) -> None:
         self._lane = parts.lane.encode()
         self._topics = parts.source.topics
-        self._decode = parts.decode
-        self._encoder = parts.encoder
-        self._rules = parts.rules
+        self._decode = decode
+        self._encoder = encoder
+        self._rules = rules
         self._metrics = parts.metrics
         self._cache = cache
         self._load = load
@@ -81,7 +83,7 @@ class Decider:
     ) -> DecidedBatch:
         """Number and decide one batch. From here on every partition in it has it pending."""
         batch = DecidedBatch(number=number, decided_at=now, fetched=fetched)
-        begun = [_begin(owned, records) for owned, records in fetched]
+        begun = [begin(owned, records) for owned, records in fetched]
         decoded = [await self._decode_all(records) for _, records in fetched]
         brought = await self._bring(fetched, decoded)
         for (owned, records), items, part, touched in zip(
@@ -259,22 +261,9 @@ class Decider:
         """A dead letter: a row and a record, in the same batch as everything else."""
         self._metrics.dead_letters.labels(poison.reason).inc()
         outputs.append(self._encoder.dead_letter(record, poison, batch.decided_at))
-        origin, original = as_dead_letter(record, self._topics[record.topic])
+        topic = self._topics[record.topic]
         batch.dead_letters.append(
-            DeadLetterRow(
-                partition=owned.partition,
-                topic=origin.topic,
-                source_partition=origin.partition,
-                source_offset=origin.offset,
-                reason=poison.reason,
-                message=str(poison),
-                exception=exception_name(poison),
-                failed_at=batch.decided_at,
-                key=original.key,
-                value=original.value,
-                headers=list(original.headers),
-                timestamp_ms=origin.timestamp_ms,
-            )
+            dead_letter_row(record, topic, owned.partition, poison, batch.decided_at)
         )
 
     def _source_label(self, source: str) -> str:
@@ -325,14 +314,3 @@ class _Touched:
         self.entry.contact.rollback()
         for item, address in items:
             self.add(item, address, decide(self.entry.contact, item, address, rules, now))
-
-
-def _begin(owned: OwnedPartition, records: Sequence[SourceRecord]) -> PartitionBatch:
-    offsets = list(owned.decided.offsets)
-    as_of = 0
-    for record in records:
-        offsets[record.topic] = record.offset + 1
-        if record.timestamp_ms > as_of:
-            as_of = record.timestamp_ms
-    position = owned.begin_batch(tuple(offsets), as_of * 1000)
-    return PartitionBatch(owned, position, b"", 0, [], b"")

@@ -14,17 +14,14 @@ from app.errors import Poison, Unavailable, Unclean
 from app.failpoints import Failpoint, InjectedFault, hit
 from app.handling.batch import SourceKey
 from app.handling.cache import ContactCache
-from app.handling.decider import Decider
 from app.handling.holdings import Holdings
 from app.handling.lag import measure
-from app.handling.parts import Parts
+from app.handling.parts import Lent, Parts
 from app.handling.pipeline import Pipeline
 from app.handling.stall import StallGuard
 from app.handling.takeover import Takeover
 from app.storage import apply as applying
-from app.storage import contacts
 from app.storage.connect import connect
-from app.storage.rows import StoredContact
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
 WATCH_SECONDS: Final = 0.5
@@ -68,7 +65,7 @@ class Incarnation:
                 stop,
                 [
                     self.holdings.take_over(self._takeover(), own_on),
-                    pipeline.take_in(self._decider(load_on)),
+                    pipeline.take_in(self._parts.decider(self._parts, self._lent(load_on))),
                     pipeline.apply(apply_on),
                     pipeline.publish(),
                     measure(self.holdings.owned, self._parts.source, self._parts.metrics),
@@ -131,18 +128,8 @@ class Incarnation:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             await self._parts.keep_house()
 
-    def _decider(self, load_on: asyncpg.Connection) -> Decider:
-        async def load(keys: Sequence[tuple[int, str, str]]) -> list[StoredContact]:
-            hit(Failpoint.LOAD_BEFORE_CONTACTS)
-            return await contacts.load(load_on, keys)
-
-        async def load_sealed(partition: int, tenant: str, contact_id: str) -> list[bytes]:
-            # Chunks sealed by a batch that is still on its way are not in the table yet.
-            await self.pipeline.applied_so_far()
-            hit(Failpoint.LOAD_BEFORE_SEALED)
-            return await contacts.load_sealed(load_on, partition, tenant, contact_id)
-
-        return Decider(self._parts, self._cache, load, load_sealed, self._rejected)
+    def _lent(self, load_on: asyncpg.Connection) -> Lent:
+        return Lent(self._cache, load_on, self.pipeline.applied_so_far, self._rejected)
 
     def _takeover(self) -> Takeover:
         return Takeover(self._parts, self._owner, self.pipeline.in_transaction)

@@ -1,13 +1,40 @@
 """What every incarnation of a process is wired from."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from app.domain.model import Rules
+import asyncpg
+
+from app.domain.interaction import Microseconds
+from app.errors import Poison
+from app.handling.batch import DecidedBatch, Fetched, SourceKey
+from app.handling.cache import ContactCache
 from app.handling.ports import Coordinator, Outlet, Source
-from app.handling.records import Clock, Decoder, Encoder
+from app.handling.records import Clock
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
+
+
+class Deciding(Protocol):
+    """Turns fetched records into batches; what differs between the lanes."""
+
+    async def decide(self, number: int, fetched: Fetched, now: Microseconds) -> DecidedBatch:
+        """Number and decide one batch. From here on every partition in it has it pending."""
+        ...
+
+
+@dataclass(frozen=True)
+class Lent:
+    """What an incarnation lends its decider, for as long as it lives."""
+
+    cache: ContactCache
+    connection: asyncpg.Connection
+    """For loading; nobody else uses it."""
+    applied_so_far: Callable[[], Awaitable[None]]
+    """Wait until every batch decided up to now is in PostgreSQL."""
+    rejected: Mapping[SourceKey, Poison]
+    """Records that PostgreSQL refuses a row of."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +45,7 @@ class Parts:
     coordinator: Coordinator
     outlet: Callable[[str], Outlet]
     """An outlet for an incarnation id."""
-    decode: Decoder
-    encoder: Encoder
-    rules: Rules
+    decider: Callable[["Parts", Lent], Deciding]
     metrics: Metrics
     clock: Clock
     keep_house: Callable[[], Awaitable[None]]

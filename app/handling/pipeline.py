@@ -17,9 +17,8 @@ import asyncpg
 from app.errors import Poison, RowRejected
 from app.handling.batch import DecidedBatch, Fetched, SourceKey, key_of
 from app.handling.cache import ContactCache
-from app.handling.decider import Decider
 from app.handling.holdings import Holdings
-from app.handling.parts import Parts
+from app.handling.parts import Deciding, Parts
 from app.handling.ports import Outlet, Position
 from app.handling.records import OutputRecord, SourceRecord
 from app.storage import apply as applying
@@ -65,7 +64,7 @@ class Pipeline:
         self.refused: list[SourceKey] = []
         """The records among which is the one that PostgreSQL refuses a row of."""
 
-    async def take_in(self, decider: Decider) -> None:
+    async def take_in(self, decider: Deciding) -> None:
         """Fetch and decide, for ever. It fetches when the apply has room for the batch, not before:
         what arrives meanwhile comes with it, so batches grow with the load."""
         number = 0

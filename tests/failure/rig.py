@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from app.bootstrap import CONTACT_LANE, OUTPUTS, now
 from app.domain.routing import home_partition, routing_key
 from app.domain.topics import CONTACT_LANE_INPUTS, Topic
+from app.handling.contact_decider import contact_decider
 from app.handling.holdings import Holdings
 from app.handling.lane import Lane
 from app.handling.parts import Parts
@@ -104,11 +105,11 @@ class Running:
                     rig,
                     self.may_publish,
                 ),
-                decode=decode,
-                encoder=make_encoder(
-                    rig.rules, shared.group_id, CONTACT_LANE_INPUTS, rig.partitions
+                decider=contact_decider(
+                    decode,
+                    make_encoder(rig.rules, shared.group_id, CONTACT_LANE_INPUTS, rig.partitions),
+                    rules,
                 ),
-                rules=rules,
                 metrics=self.metrics,
                 clock=now,
                 keep_house=keep_house,

@@ -107,9 +107,7 @@ def decider() -> Decider:
         source=_Topics(),  # type: ignore[arg-type] # only its names are asked for
         coordinator=unused,
         outlet=unused,
-        decode=make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1),
-        encoder=make_encoder(rules, "funnel", CONTACT_LANE_INPUTS, 1),
-        rules=rules,
+        decider=unused,
         metrics=Metrics(),
         clock=now,
         keep_house=unused,
@@ -121,7 +119,9 @@ def decider() -> Decider:
     async def load_sealed(partition: int, tenant: str, contact_id: str) -> list[bytes]:
         return []
 
-    return Decider(parts, ContactCache(2**40), load, load_sealed, {})
+    decode = make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1)
+    encoder = make_encoder(rules, "funnel", CONTACT_LANE_INPUTS, 1)
+    return Decider(parts, decode, encoder, rules, ContactCache(2**40), load, load_sealed, {})
 
 
 class _Topics:

@@ -11,7 +11,8 @@ from app.failpoints import Failpoint, parse
 ROOT = Path(__file__).parents[2]
 
 GUARDED = {
-    "app/handling/incarnation.py": {"connect", "prepare", "load", "load_sealed"},
+    "app/handling/incarnation.py": {"connect", "prepare"},
+    "app/handling/contact_decider.py": {"load", "load_sealed"},
     "app/handling/takeover.py": {
         "read_partition",
         "create_partition",
