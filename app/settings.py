@@ -99,6 +99,9 @@ class Settings(Section):
     model: str = Field(
         default="b2b-default@1", description="name@version of the funnel model in force"
     )
+    models_dir: Path | None = Field(
+        default=None, description="own models, each a file name@version.yaml; None: none"
+    )
     data_dir: Path = Field(default=Path(".funnel"), description="where `funnel dev` keeps its data")
     failpoints: str = ""
 

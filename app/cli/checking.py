@@ -22,7 +22,8 @@ def checker(settings: "Settings") -> Refusal:
     from app.models import load_rules
 
     # With one partition every record is at home.
-    decode = make_decoder(load_rules(settings.model), settings.limits, CONTACT_LANE_INPUTS, 1)
+    rules = load_rules(settings.model, settings.models_dir)
+    decode = make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1)
 
     def refusal(event: Mapping[str, Any]) -> str | None:
         record = SourceRecord(
@@ -45,5 +46,5 @@ def topic_of(event: Mapping[str, Any], settings: "Settings") -> str:
     from app.domain.topics import Topic
     from app.models import load_rules
 
-    kind = load_rules(settings.model).types.get(str(event.get("type")))
+    kind = load_rules(settings.model, settings.models_dir).types.get(str(event.get("type")))
     return Topic.COMMANDS if kind is not None and kind.is_command else Topic.INTERACTIONS

@@ -130,7 +130,7 @@ async def read_contact(settings: "Settings", tenant: str, key: str) -> Known:
         changes = await queries.history(engine, home, tenant, key)
     if row is None:
         raise FunnelError(f"there is no contact {key!r} of tenant {tenant!r}")
-    rules = load_rules(settings.model)
+    rules = load_rules(settings.model, settings.models_dir)
     contact = Contact.stored(tenant, key, row.version, row.stage, row.seq, row.state, row.log)
     return Known(contact, changes, rules, view(contact, rules, now()), contact.timeline())
 

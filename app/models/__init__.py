@@ -1,103 +1,136 @@
-"""The funnel models shipped with the service: files, read here and compiled by the domain."""
+"""The funnel models: files, shipped or a company's own, read here and compiled by the domain."""
 
-import re
+import hashlib
+import json
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
-import yaml
-
 from app.domain.model import Rules, compile_model, extended
+from app.domain.reading import Locate
 from app.errors import ModelError
+from app.models.calendars import with_holidays
+from app.models.source import Lines, parse
 
-Path = tuple[str | int, ...]
-Lines = dict[Path, str]
+__all__ = [
+    "Lines", "content_hash", "load_definition", "load_rules", "names", "parse", "read_definition",
+    "rules_of",
+]  # fmt: skip
+
 EXTENDS_MAX = 4
 """Models that build on one another."""
 
 
-class _Loader(yaml.CSafeLoader):
-    """YAML in which only `true` and `false` are booleans: `on` and `no` are words here."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - as the base class declares it
-        first: [(tag, found) for tag, found in resolvers if not tag.endswith(":bool")]
-        for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
-
-
 @lru_cache(maxsize=32)
-def load_rules(name_at_version: str) -> Rules:
-    """The rules of a shipped model, for example ``b2b-default@1``. Raises ModelError."""
-    definition, lines = _read(name_at_version, EXTENDS_MAX)
-    return rules_of(definition, lines, name_at_version)
+def load_rules(name_at_version: str, directory: Path | None = None) -> Rules:
+    """The rules of a model, for example ``b2b-default@1``. Raises ModelError.
+
+    `directory` holds a company's own models, each ``name@version.yaml``.
+    """
+    definition, lines = load_definition(name_at_version, directory)
+    return rules_of(definition, lines, f"{name_at_version}.yaml")
 
 
-def names() -> list[str]:
-    """Every shipped model as ``name@version``."""
-    found = (file.name for file in resources.files(__package__).iterdir())
-    return sorted(name.removesuffix(".yaml") for name in found if name.endswith(".yaml"))
+def load_definition(name: str, directory: Path | None = None) -> tuple[dict[str, Any], Lines]:
+    """A model complete in itself: what it extends merged in, its lists frozen. Raises ModelError.
+
+    The lines say where each value stands, in the model's own file or in one below it.
+    """
+    return _frozen(*_read(name, directory, EXTENDS_MAX, None))
 
 
-def parse(text: str, file: str) -> tuple[dict[str, Any], Lines]:
-    """A model's text as plain values, and where each of them stands (``file:line``)."""
-    loader = _Loader(text)
-    try:
-        node = loader.get_single_node()
-        definition = loader.construct_document(node) if node is not None else None
-    except yaml.YAMLError as wrong:
-        mark = getattr(wrong, "problem_mark", None)
-        line = mark.line + 1 if mark is not None else 1
-        problem = getattr(wrong, "problem", None) or "no YAML"
-        raise ModelError(f"{file}:{line}: {problem}; mend the YAML there") from None
-    finally:
-        loader.dispose()
-    if not isinstance(definition, dict):
-        raise ModelError(f"{file}:1: a model is a mapping; start with `name: …`")
-    lines: Lines = {(): f"{file}:1"}
-    _note(node, (), file, lines)
-    return definition, lines
+def read_definition(file: Path, directory: Path | None = None) -> tuple[dict[str, Any], Lines]:
+    """As `load_definition`, of a file that stands anywhere. Raises ModelError."""
+    text = _text(file, str(file))
+    return _frozen(*_resolved(text, str(file), directory, EXTENDS_MAX))
+
+
+def names(directory: Path | None = None) -> list[str]:
+    """Every model there is as ``name@version``: those shipped, and those of `directory`."""
+    return sorted(_shipped() | _own(directory).keys())
 
 
 def rules_of(definition: dict[str, Any], lines: Lines, file: str) -> Rules:
     """Compile; an error names the line of the nearest enclosing value. Raises ModelError."""
-
-    def locate(path: Path) -> str:
-        while path not in lines:
-            path = path[:-1]
-        return lines[path]
-
-    rules = compile_model(definition, locate)
-    if rules.ref != file.removesuffix(".yaml"):
+    rules = compile_model(definition, locating(lines))
+    if rules.ref != Path(file).name.removesuffix(".yaml"):
         raise ModelError(f"{lines[()]}: it says {rules.ref}; name the file {rules.ref}.yaml")
     return rules
 
 
-def _read(name: str, depth: int) -> tuple[dict[str, Any], Lines]:
-    if name not in names():
-        raise ModelError(f"there is no model {name!r}; use one of {', '.join(names())}")
+def locating(lines: Lines) -> Locate:
+    """Where a path of the definition stands, or the nearest that encloses it."""
+
+    def locate(path: tuple[str | int, ...]) -> str:
+        while path not in lines:
+            path = path[:-1]
+        return lines[path]
+
+    return locate
+
+
+def content_hash(definition: dict[str, Any]) -> str:
+    """The same for definitions that say the same, in whatever order; of a complete definition."""
+    text = json.dumps(definition, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _read(
+    name: str, directory: Path | None, depth: int, asked_at: str | None
+) -> tuple[dict[str, Any], Lines]:
+    """`asked_at`: the line that extends it."""
+    own = _own(directory)
+    if name in own:
+        return _resolved(_text(own[name], str(own[name])), str(own[name]), directory, depth)
     file = f"{name}.yaml"
-    text = (resources.files(__package__) / file).read_text("utf-8")
+    if name in _shipped():
+        text = (resources.files(__package__) / file).read_text("utf-8")
+        return _resolved(text, file, directory, depth)
+    place = f"{asked_at}: " if asked_at else ""
+    raise ModelError(f"{place}there is no model {name!r}; use one of {', '.join(names(directory))}")
+
+
+def _resolved(
+    text: str, file: str, directory: Path | None, depth: int
+) -> tuple[dict[str, Any], Lines]:
+    """With all that it extends merged in."""
     definition, lines = parse(text, file)
     base = definition.pop("extends", None)
     if base is None:
         return definition, lines
+    at = lines[("extends",)]
     if depth == 0:
-        raise ModelError(f"{file}:1: `extends` goes too deep; extend a model nearer the root")
-    below, lines_below = _read(str(base), depth - 1)
+        raise ModelError(f"{at}: `extends` goes too deep; extend a model nearer the root")
+    below, lines_below = _read(str(base), directory, depth - 1, at)
     return extended(below, definition), lines_below | lines
 
 
-def _note(node: Any, path: Path, file: str, lines: Lines) -> None:
-    """Remember the line of every key and entry."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            below = (*path, key.value)
-            lines[below] = f"{file}:{key.start_mark.line + 1}"
-            _note(value, below, file, lines)
-    elif isinstance(node, yaml.SequenceNode):
-        for i, value in enumerate(node.value):
-            lines[(*path, i)] = f"{file}:{value.start_mark.line + 1}"
-            _note(value, (*path, i), file, lines)
+def _frozen(definition: dict[str, Any], lines: Lines) -> tuple[dict[str, Any], Lines]:
+    return with_holidays(definition, locating(lines)), lines
+
+
+def _shipped() -> set[str]:
+    found = (file.name for file in resources.files(__package__).iterdir())
+    return {name.removesuffix(".yaml") for name in found if name.endswith(".yaml")}
+
+
+def _own(directory: Path | None) -> dict[str, Path]:
+    """A company's own models; none may have the name of a shipped one."""
+    if directory is None:
+        return {}
+    if not directory.is_dir():
+        raise ModelError(f"{directory} is no directory; make it, or unset FUNNEL_MODELS_DIR")
+    found = {file.name.removesuffix(".yaml"): file for file in sorted(directory.glob("*@*.yaml"))}
+    for name in sorted(found.keys() & _shipped()):
+        raise ModelError(f"{found[name]}:1: {name} is a shipped model; give yours another name")
+    return found
+
+
+def _text(file: Path, shown: str) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ModelError(f"{shown}:1: this is not UTF-8; save it as UTF-8") from None
+    except OSError as failed:
+        raise ModelError(f"can't read {shown}: {failed.strerror}; check its name") from None
