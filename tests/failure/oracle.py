@@ -2,7 +2,7 @@
 
 Nothing here is shared with the service. All interactions of a contact are sorted by (effective
 time, source, id) and folded from nothing; every guard looks at the whole past again. It knows the
-first part of b2b-default@1: the stages none, lead, prospect, opportunity, customer, lost and
+models of tests/failure/models: the stages none, lead, prospect, opportunity, customer, lost and
 disqualified, the transitions T1, T2, T3, T5, T6, T13, T14 and T17 (no pins), and no timers.
 """
 
@@ -31,9 +31,12 @@ class Folded(NamedTuple):
     moves: tuple[Move, ...]
 
 
-def fold(events: Iterable[Event]) -> Folded:
-    """The stage, the cycle and the standing history, oldest first."""
-    contact = _Contact()
+def fold(events: Iterable[Event], is_held: bool = False) -> Folded:
+    """The stage, the cycle and the standing history, oldest first.
+
+    `is_held`: an unknown industry waits, as plain-held@1 has it.
+    """
+    contact = _Contact(is_held)
     for event in sorted(events, key=_order):
         contact.step(event)
     return Folded(contact.stage, contact.cycle, tuple(contact.moves))
@@ -55,11 +58,11 @@ CLIMB = {
 
 
 class _Contact:
-    def __init__(self) -> None:
+    def __init__(self, is_held: bool) -> None:
         self.stage = "none"
         self.cycle = 1
         self.moves: list[Move] = []
-        self.past = Past()
+        self.past = Past(is_held)
         self.is_barred = False
         """Disqualified by a person: no fact brings the contact back."""
 

@@ -58,8 +58,9 @@ class Seen:
 class Past:
     """All interactions up to now, and the guards of the model."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_held: bool) -> None:
         self.seen: list[Seen] = []
+        self.is_held = is_held
         self.now = 0
 
     def add(self, event: Event) -> Seen:
@@ -101,8 +102,11 @@ class Past:
         return False
 
     def may_be_prospect(self) -> bool:
-        icp = self.fact("industry") != "not_met" and self.fact("need") != "not_met"
-        return icp and self.not_blocked() and self.two_way_recent()
+        industry = self.fact("industry")
+        fits = industry == "met" if self.is_held else industry != "not_met"
+        return (
+            fits and self.fact("need") != "not_met" and self.not_blocked() and self.two_way_recent()
+        )
 
     def two_way_recent(self) -> bool:
         recent = [

@@ -21,6 +21,7 @@ from tests.failure.checker import Report, check
 from tests.failure.faults import Faults, plan
 from tests.failure.fleet import ROOT, Fleet
 from tests.failure.group import count_rebalances
+from tests.failure.plain_model import ENVIRONMENT
 from tests.failure.producing import Producing
 from tests.failure.reading import observe
 from tests.failure.settling import settle
@@ -153,6 +154,7 @@ def _environment(stack: EmbeddedStack, mutant: str | None) -> dict[str, str]:
         "FUNNEL_HTTP__PORT": "0",
         "FUNNEL_LOGS__FORMAT": "json",
         "CHAOS_MUTANT": mutant or "",
+        **ENVIRONMENT,
     }
 
 

@@ -100,3 +100,18 @@ def test_the_oracle_says(name: str) -> None:
     ]
     stages = " ".join(move.to_stage for move in fold(events).moves)
     assert stages.endswith(expected.removeprefix("… ")) if "…" in expected else stages == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ([DEMO], ["lead"]),
+        ([DEMO, _fact(3, "industry", "met")], ["lead", "prospect", "opportunity"]),
+    ],
+)
+def test_an_unknown_industry_waits_where_it_is_held(told: list[Told], expected: list[str]) -> None:
+    events = [
+        Event("default", "c", "/s", f"e{at}", kind, round(MARCH + day * DAY), data)
+        for at, (day, kind, data) in enumerate(told)
+    ]
+    assert [move.to_stage for move in fold(events, is_held=True).moves] == expected

@@ -2,6 +2,7 @@
 
     python -m tests.load.bench [--interactions N] [--contacts N] [--seed N] [--workers N]
         [--only throughput,latency,takeover] [--rates 2000] [--seconds 30] [--profile]
+        [--model b2b-default@1]
 
 Everything runs on this machine: two workers, PostgreSQL, the broker and the load generator share
 its cores. Figures others compare with need the machine for themselves.
@@ -46,7 +47,7 @@ async def bench(options: argparse.Namespace) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for part in options.only:
         async with embedded_stack(DIRECTORY / "stack", wipe=True, progress=say) as stack:
-            fleet = Fleet(stack, DIRECTORY, {})
+            fleet = Fleet(stack, DIRECTORY, {"FUNNEL_MODEL": options.model})
             await fleet.prepare()
             try:
                 figures |= await MEASURES[part](stack, fleet, options)
@@ -158,6 +159,7 @@ def _about(options: argparse.Namespace) -> dict[str, Any]:
         "commit": commit.stdout.strip() + ("+changes" if changed.returncode else ""),
         "seed": options.seed,
         "contacts": options.contacts,
+        "model": options.model,
         "cores": os.cpu_count(),
         "versions": {
             "python": platform.python_version(),
@@ -175,6 +177,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", type=_parts, default=list(PARTS), metavar="PART,…")
     parser.add_argument("--rates", type=_numbers, default=[2000], help="interactions/s, commas")
     parser.add_argument("--seconds", type=float, default=30.0, help="of latency, at each rate")
+    parser.add_argument("--model", default="b2b-default@1", help="or plain@1, without timers")
     parser.add_argument("--profile", action="store_true", help="sample the workers' CPU time")
     return parser.parse_args()
 

@@ -12,6 +12,7 @@ from app.cli.topics import apply_topics
 from app.runtime.embedded.stack import EmbeddedStack
 from app.settings import load
 from app.storage.migrate import migrate
+from tests.failure.plain_model import MODELS_DIR
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -25,6 +26,7 @@ class Fleet:
             "FUNNEL_DATABASE__URL": stack.database_url,
             "FUNNEL_HTTP__PORT": "0",
             "FUNNEL_LOGS__FORMAT": "json",
+            "FUNNEL_MODELS_DIR": str(MODELS_DIR),
             **extra,
         }
         self._environment = {**os.environ, **self._own}

@@ -9,32 +9,33 @@ from app.domain.changes import Change
 from app.domain.contact import Contact
 from app.domain.decide import decide
 from app.domain.interaction import Address, Interaction
+from app.domain.rules import Rules
 from app.models import load_rules
 from tests.failure.histories import Standing, expected_history
 from tests.failure.journeys import journey
 from tests.failure.oracle import fold
 from tests.failure.past import Event
+from tests.failure.plain_model import MODELS_DIR, PLAIN, PLAIN_HELD
 
-RULES = load_rules("b2b-default@1")
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 NOW_US = round(NOW.timestamp()) * 1_000_000
 CONTACTS_PER_SEED = 200
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_any_log_in_any_order_of_arrival_has_the_oracles_history(seed: int) -> None:
-    rng = random.Random(seed)
+@pytest.mark.parametrize(("seed", "model"), [(0, PLAIN), (1, PLAIN), (2, PLAIN), (3, PLAIN_HELD)])
+def test_any_log_in_any_order_of_arrival_has_the_oracles_history(seed: int, model: str) -> None:
+    rng, rules = random.Random(seed), load_rules(model, MODELS_DIR)
     for number in range(CONTACTS_PER_SEED):
         contact_id = "info@firm.example" if number % 97 == 0 else f"c-{number}"
         events = _log(rng, contact_id)
-        stored = _Stored(contact_id)
+        stored = _Stored(contact_id, rules)
         told: list[Change] = []
         arrivals = _arrivals(rng, events)
         while arrivals:
             size = rng.choice([1, 2, 10, 100])
             told += stored.batch(arrivals[:size], is_forgotten=rng.random() < 0.5)
             del arrivals[:size]
-        folded = fold(events)
+        folded = fold(events, is_held=model == PLAIN_HELD)
         assert _replayed(told) == expected_history(folded), (seed, number, events)
         assert stored.contact.stage == folded.stage
         assert [change.seq for change in told] == list(range(1, len(told) + 1))
@@ -46,7 +47,8 @@ def test_any_log_in_any_order_of_arrival_has_the_oracles_history(seed: int) -> N
 class _Stored:
     """A contact that is written to its row after every batch, as the apply does."""
 
-    def __init__(self, contact_id: str) -> None:
+    def __init__(self, contact_id: str, rules: Rules) -> None:
+        self._rules = rules
         self.contact = Contact.new("default", contact_id)
         self._log = b""
         self._chunks: dict[int, bytes] = {}
@@ -61,7 +63,9 @@ class _Stored:
             if self.contact.needs_sealed(interaction):
                 self.contact.load_sealed([self._chunks[n] for n in sorted(self._chunks)])
             address = Address(self._batch_seq, ordinal)
-            told += decide(self.contact, interaction, address, RULES, NOW_US + ordinal).changes
+            told += decide(
+                self.contact, interaction, address, self._rules, NOW_US + ordinal
+            ).changes
         taken = self.contact.take_change()
         if taken is not None:
             change, chunks = taken
