@@ -15,6 +15,20 @@ FORMAT: Final = 1
 REVISIONS_MAX: Final = 256
 
 
+class Told(msgspec.Struct, array_like=True, gc=False):
+    """What others were last told, or would have been: signals are what differs from it."""
+
+    temperature: str = "cold"
+    handoff: tuple[str, str, int, int] | None = None
+    """The move of the hand-off that is open for them."""
+    nurture: tuple[str, str, int] | None = None
+    asked_at: Microseconds | None = None
+    notices: list[tuple[str, Microseconds]] = []
+    """The latest timers that were told: (name, due)."""
+    account: tuple[str | None, str, bool, bool, bool, bool] | None = None
+    """(account, stage, is a customer, decides, has an intent, has an open deal)."""
+
+
 class Book(msgspec.Struct, array_like=True, gc=False):
     """The row's log is ``newest steps [checkpoint, older steps, [checkpoint]]``, newest first."""
 
@@ -41,8 +55,11 @@ class Book(msgspec.Struct, array_like=True, gc=False):
     """Of the transitions that no longer have a place in `revisions`."""
     is_heard_open: bool = False
     """The last record on the opportunities topic said that there is one."""
-    temperature: str = "cold"
-    """As last said."""
+    told: Told = msgspec.field(default_factory=Told)
+    backfilled_until: Microseconds = 0
+    """Timers wait until then: an import must not recycle between its own rows."""
+    retracted: list[tuple[str, str]] = []
+    """(source, id) of interactions that do not count, also before they arrive."""
 
     def revision(self, transition_id: str) -> int:
         return self.revisions.get(transition_id, self.revisions_floor)

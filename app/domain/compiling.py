@@ -4,22 +4,28 @@ from collections.abc import Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from app.domain.business_hours import business_hours_of
 from app.domain.catalogue import types_of
-from app.domain.moves import attach_moves, transitions_of
+from app.domain.interaction import Microseconds
+from app.domain.moves import attach_moves, timer_moves, transitions_of
 from app.domain.reading import Locate, Node
 from app.domain.rules import Rules, Stage, Terms
-from app.domain.state import DISQUALIFIED, LEAD, LOST, NONE, OPPORTUNITY
+from app.domain.state import DISQUALIFIED, LEAD, LOST, NONE, OPPORTUNITY, PROSPECT
+from app.domain.timers import CLOCKS
 
 SECTIONS: Final = (
     "name", "version", "title", "extends", "time_zone", "knobs", "terms", "fit", "company_size",
-    "role_mailboxes", "unwanted_domains", "stages", "interactions", "way", "transitions",
+    "role_mailboxes", "unwanted_domains", "stages", "interactions", "way", "transitions", "timers",
+    "business_hours",
 )  # fmt: skip
 KNOBS: Final = {
     "icp_unknown": ("pass", "hold"),
     "budget_gate": ("pass", "wait"),
     "authority_gate": ("pass", "wait"),
     "unknown_type": ("dead_letter", "ignore"),
+    "handoff_at": ("opportunity", "prospect", "account", "nobody"),
 }
+HANDOFF_STAGES: Final = (OPPORTUNITY, PROSPECT)
 KINDS: Final = ("inventory", "service_level", "success", "detour", "terminal")
 FIT: Final = (
     "industry", "need", "decision_maker", "influencer", "budget", "company_size",
@@ -29,7 +35,14 @@ _SPANS: Final = (
     "two_way_recent", "intent_active", "deadline_grace", "hot_intent", "hot_deadline",
     "warm_inbound", "old_habit",
 )  # fmt: skip
+_OPTIONAL_SPANS: Final = ("cooling", "ask_again", "pin")
 _BANDS: Final = ("hot_engagement", "warm_engagement", "strong_engagement")
+_OPTIONAL_BANDS: Final = ("content_fit", "cooling_points")
+_TIMERS: Final = (
+    "click_settles", "opp_stale_warning", "opp_stale", "deadline_near", "deadline_grace",
+    "trial_ending", "quote_expiring", "prospect_idle", "lead_dormant", "lost_cooldown",
+    "lost_cooldown_competitor", "retention_due",
+)  # fmt: skip
 
 
 def compile_rules(definition: Mapping[str, Any], locate: Locate | None) -> Rules:
@@ -40,7 +53,9 @@ def compile_rules(definition: Mapping[str, Any], locate: Locate | None) -> Rules
     types = types_of(model.child("interactions"))
     knobs = _knobs(model.child_or("knobs", {}))
     terms = _terms(model, knobs)
+    _check_handoff(model, terms, stages)
     transitions, table = transitions_of(model, stages, types, terms)
+    zone = _zone(model.child_or("time_zone", "UTC"))
     attach_moves(types, transitions, table)
     return Rules(
         ref=f"{model.child('name').text()}@{model.child('version').number()}",
@@ -49,7 +64,9 @@ def compile_rules(definition: Mapping[str, Any], locate: Locate | None) -> Rules
         types=types,
         transitions=transitions,
         terms=terms,
-        zone=_zone(model.child_or("time_zone", "UTC")),
+        zone=zone,
+        hours=business_hours_of(model.child_or("business_hours", {}), zone),
+        timer_moves=timer_moves(transitions, table),
         ignores_unknown_types=knobs["unknown_type"] == "ignore",
         role_mailboxes=_names(model.child_or("role_mailboxes", [])),
         unwanted_domains=_names(model.child_or("unwanted_domains", [])),
@@ -89,11 +106,14 @@ def _knobs(node: Node) -> dict[str, str]:
 
 def _terms(model: Node, knobs: Mapping[str, str]) -> Terms:
     terms, fit, size = model.child("terms"), model.child("fit"), model.child("company_size")
-    terms.mapping((*_SPANS, *_BANDS))
+    terms.mapping((*_SPANS, *_BANDS, *_OPTIONAL_SPANS, *_OPTIONAL_BANDS))
     fit.mapping(FIT)
     size.mapping(("min", "max"))
     spans = {name: terms.child(name).duration() for name in _SPANS}
     bands = {name: terms.child(name).number() for name in _BANDS}
+    bands |= {name: terms.child_or(name, 0).number() for name in _OPTIONAL_BANDS}
+    spans |= {name: terms.child_or(name, "0 s").duration() for name in _OPTIONAL_SPANS}
+    timers, business = _timers(model.child_or("timers", {}))
     return Terms(
         two_way_recent=spans["two_way_recent"],
         intent_active=spans["intent_active"],
@@ -109,7 +129,39 @@ def _terms(model: Node, knobs: Mapping[str, str]) -> Terms:
         company_size=(size.child("min").number(), size.child("max").number()),
         is_icp_held=knobs["icp_unknown"] == "hold",
         gated=tuple(name for name in ("budget", "authority") if knobs[f"{name}_gate"] == "wait"),
+        handoff_stage=knobs["handoff_at"] if knobs["handoff_at"] in HANDOFF_STAGES else None,
+        is_account_handoff=knobs["handoff_at"] == "account",
+        content_fit=bands["content_fit"],
+        cooling=spans["cooling"],
+        cooling_points=bands["cooling_points"],
+        ask_again=spans["ask_again"],
+        pin=spans["pin"],
+        terms=timers,
+        business=business,
     )
+
+
+def _timers(node: Node) -> tuple[dict[str, Microseconds], dict[str, float]]:
+    """Terms of the timers, and those of the service-level clocks in business hours."""
+    node.mapping((*_TIMERS, *CLOCKS))
+    terms, business = {}, {}
+    for name, term in node.items():
+        if name in CLOCKS:
+            business[name] = term.business_hours()
+        else:
+            terms[name] = term.duration()
+    return terms, business
+
+
+def _check_handoff(model: Node, terms: Terms, stages: Mapping[str, Stage]) -> None:
+    if terms.handoff_stage is not None and terms.handoff_stage not in stages:
+        raise (
+            model.child("knobs")
+            .child("handoff_at")
+            .error(
+                f"the model has no stage {terms.handoff_stage}", "choose a stage it has, or nobody"
+            )
+        )
 
 
 def _zone(node: Node) -> ZoneInfo | None:

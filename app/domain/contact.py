@@ -12,7 +12,7 @@ from app.domain.entry import Entry
 from app.domain.evidence_log import EvidenceLog
 from app.domain.interaction import Interaction, Microseconds
 from app.domain.log import Logged, unpack
-from app.domain.state import NONE, State
+from app.domain.state import NEVER, NONE, State
 
 _OVERHEAD_BYTES: Final = 320
 
@@ -89,8 +89,11 @@ class Contact:
 
     @property
     def check_at(self) -> Microseconds | None:
-        """When to look for due timers, by the wall clock; a moment no later than the next due."""
-        return None
+        """When to look for due timers, by the wall clock: no later than the next due, but after an
+        import has come to rest."""
+        book = self.evidence.book
+        due = book.state.next_due
+        return None if due >= NEVER else max(due, book.backfilled_until)
 
     def needs_sealed(self, interaction: Interaction) -> bool:
         """Deciding needs the sealed chunks: it belongs into them, or may be a copy of one there."""
@@ -112,8 +115,11 @@ class Contact:
     def take_change(self) -> tuple[ContactChange, list[SealedChunk]] | None:
         """What to store since the last call, or None; the contact is then clean again."""
         evidence = self._evidence
+        check_at = None if evidence is None else self.check_at
         self._evidence = self._loaded = None
-        if evidence is None or evidence.kept == len(evidence.log) == len(self._log):
+        if evidence is None or (
+            not evidence.is_changed and evidence.kept == len(evidence.log) == len(self._log)
+        ):
             return None
         log, kept = evidence.log, evidence.kept
         state = encode_book(evidence.book)
@@ -123,7 +129,7 @@ class Contact:
             self.version,
             self.stage,
             self.seq,
-            self.check_at,
+            check_at,
             state,
             log[: len(log) - kept],
             kept,

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from app.domain.calendar import DAY
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.rules import InteractionType, Rules
 from app.domain.state import Scalar
@@ -20,8 +21,19 @@ AUTOMATED: Final = 1
 BACKFILL: Final = 2
 ROLE_MAILBOX: Final = 4
 UNWANTED_DOMAIN: Final = 8
+NOBODY: Final = AUTOMATED | ROLE_MAILBOX
+"""No evidence of a person."""
 KNOWN: Final = {"name": 16, "company": 32, "email": 64, "phone": 128}
 """What contact.profiled told, as flags; the values live in the profile alone."""
+
+RETRACTED: Final = 256
+"""It does not count: it was retracted."""
+STALE: Final = 7 * DAY
+"""What arrives later than that after its time moves state, and tells nobody."""
+
+FUNNEL: Final = "/funnel"
+TIMER: Final = "timer:"
+"""A timer's step has this source, and its name after the prefix as type and id."""
 
 TEXT_MAX_CHARS: Final = 64
 INT_END: Final = 1 << 63
@@ -47,6 +59,15 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     def key(self) -> tuple[Microseconds, str, str]:
         """Folding order. Python compares strings by code point, which is the UTF-8 byte order."""
         return self.time, self.source, self.id
+
+    @property
+    def is_timer(self) -> bool:
+        return self.type.startswith(TIMER)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Too old to act on: no signal, no hand-off, no service-level clock."""
+        return bool(self.flags & BACKFILL) or self.arrived_at - self.time > STALE
 
 
 def entry_of(

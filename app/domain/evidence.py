@@ -1,12 +1,17 @@
 """Then evidence: what an interaction proves about the contact, and the points it earns."""
 
 from math import exp2
+from typing import Final
 
-from app.domain.entry import AUTOMATED, KNOWN, ROLE_MAILBOX, UNWANTED_DOMAIN, Entry
+from msgspec.structs import replace
+
+from app.domain.calendar import SECOND
+from app.domain.entry import AUTOMATED, KNOWN, NOBODY, ROLE_MAILBOX, UNWANTED_DOMAIN, Entry
 from app.domain.rules import InteractionType, Outcome, Rules, When
-from app.domain.state import OPPORTUNITY, Deadline, Seen, State
+from app.domain.state import CLICKS_MAX, OPPORTUNITY, Click, Deadline, Seen, State
 
-_NOBODY = AUTOMATED | ROLE_MAILBOX
+AT_ONCE: Final = SECOND
+DELIVERY: Final = 10 * SECOND
 _FLAGS = UNWANTED_DOMAIN | sum(KNOWN.values())
 
 
@@ -51,6 +56,8 @@ def take_evidence(state: State, entry: Entry, outcome: Outcome, rules: Rules) ->
     flags = entry.flags
     if flags & _FLAGS:
         state.known |= flags & _FLAGS
+    if outcome.is_sales:
+        _note_sales(state, entry)
     if not outcome.is_inbound:
         if "outbound" in outcome.classes:
             if state.first_inbound_day is None:
@@ -58,13 +65,17 @@ def take_evidence(state: State, entry: Entry, outcome: Outcome, rules: Rules) ->
             if entry.channel is not None or entry.campaign_id is not None:
                 _touch(state, entry)
         return
-    if flags & _NOBODY or (entry.fields is not None and not is_human(entry)):
+    if flags & NOBODY or (entry.fields is not None and not is_human(entry)):
         return
     time = entry.time
     day = rules.day(time)
     if state.first_inbound_day is None:
         state.first_inbound_day = day
-    state.last_inbound = time
+    # A click settles after others that came later.
+    if state.last_inbound is None or time > state.last_inbound:
+        state.last_inbound = time
+    if entry.arrived_at > state.active_arrived:
+        state.active_arrived = entry.arrived_at
     if entry.channel is not None or entry.campaign_id is not None:
         _touch(state, entry)
     if outcome.points:
@@ -79,6 +90,8 @@ def take_evidence(state: State, entry: Entry, outcome: Outcome, rules: Rules) ->
             state.weak = seen
         if outcome.is_intent:
             state.last_intent = time
+            if state.deadline is not None and not state.deadline.is_cancelled:
+                state.deadline = replace(state.deadline, is_cancelled=True)
             if state.stage != OPPORTUNITY:
                 state.intent = seen
     if entry.fields is not None and "deadline" in entry.fields:
@@ -115,4 +128,40 @@ def _state_deadline(state: State, entry: Entry, rules: Rules) -> None:
     if due is None or due <= entry.time:
         state.deadline = None
     else:
-        state.deadline = Deadline(due, entry.time, entry.id, state.stage == OPPORTUNITY)
+        is_used = state.stage == OPPORTUNITY
+        state.deadline = Deadline(due, entry.time, entry.id, is_used, arrived=entry.arrived_at)
+
+
+def _note_sales(state: State, entry: Entry) -> None:
+    """Sales has followed up."""
+    state.last_sales = max(state.last_sales, entry.time)
+    state.active_arrived = max(state.active_arrived, entry.arrived_at)
+    if state.clocks:
+        state.clocks.pop("hot_followup", None)
+        state.clocks.pop("warm_followup", None)
+
+
+def await_settling(state: State, entry: Entry, rules: Rules) -> None:
+    """A click counts when its timer fires, unless it turns out to be a machine's by then.
+
+    Machines follow every link of a mail, at once, or as soon as it is delivered.
+    """
+    flags, fields = entry.flags, entry.fields or {}
+    state.known |= flags & _FLAGS
+    if flags & NOBODY:
+        return
+    message, link = str(fields.get("message_id")), str(fields.get("url"))
+    delivered = rules.instant(fields.get("delivered_at"))
+    is_spoiled = delivered is not None and entry.time - delivered < DELIVERY
+    others = []
+    for other in state.clicks:
+        is_near = entry.time - other.at <= AT_ONCE
+        if other.message == message and other.link != link and is_near:
+            is_spoiled = True
+            other = replace(other, is_spoiled=True)
+        others.append(other)
+    click = Click(
+        entry.time, entry.id, entry.source, entry.type, message, link, flags, entry.arrived_at,
+        entry.channel, entry.campaign_id, is_spoiled,
+    )  # fmt: skip
+    state.clicks = (*others, click)[-CLICKS_MAX:]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.domain.book import Book
-from app.domain.entry import Entry
+from app.domain.entry import TIMER, Entry
 from app.domain.fold import Made
 from app.domain.interaction import Interaction, Microseconds
 from app.domain.log import (
@@ -23,6 +23,7 @@ from app.domain.log import (
 from app.domain.sealed_ids import fingerprint_of, may_contain, with_added
 from app.domain.state import State
 
+RETRACTION: Final = "event.retracted"
 SECTION_STEPS: Final = 20
 """Steps between two checkpoints; a row keeps up to two sections, older ones are sealed."""
 
@@ -37,12 +38,14 @@ class EvidenceLog:
     `sealed` are the chunks to store, by number.
     """
 
-    __slots__ = ("_chunks", "_loaded", "book", "kept", "log", "sealed")
+    __slots__ = ("_chunks", "_loaded", "book", "is_changed", "kept", "log", "sealed")
 
     def __init__(self, book: Book, log: bytes, loaded: list[bytes] | None) -> None:
         self.book = book
         self.log = log
         self.kept = len(log)
+        self.is_changed = False
+        """Something else than the log has: the state, or what others were told."""
         self.sealed: dict[int, bytes] | None = None
         self._loaded = loaded
         self._chunks: list[bytes] | None = None
@@ -54,7 +57,7 @@ class EvidenceLog:
         book = self.book
         if not book.chunks or self._loaded is not None:
             return False
-        if interaction.time <= book.sealed_time:
+        if interaction.time <= book.sealed_time or interaction.type == RETRACTION:
             return True
         fingerprint = fingerprint_of(interaction.source, interaction.id)
         return may_contain(book.sealed_ids, fingerprint)
@@ -77,11 +80,26 @@ class EvidenceLog:
 
     def is_before_head(self, entry: Entry) -> bool:
         """Of an entry at the head's time: it sorts before the last folded interaction."""
-        newest = self.items()[0]
-        if type(newest) is Checkpoint:
-            return entry.key < newest.key
-        assert type(newest) is Logged
-        return entry.key < (newest.time, text_of(newest.source, self.book.names), newest.id)
+        names = self.book.names
+        for item in self.items():
+            if type(item) is Checkpoint:
+                return entry.key < item.key
+            assert type(item) is Logged
+            if not text_of(item.type, names).startswith(TIMER):
+                return entry.key < (item.time, text_of(item.source, names), item.id)
+        return False
+
+    def find(self, source: str, event_id: str) -> Entry | None:
+        """The step of this identity. The sealed chunks are loaded if there are any."""
+        names = self.book.names
+        chunks = [] if not self.book.chunks else self._sealed_chunks()
+        for items in (self.items(), *map(decode_chunk, reversed(chunks))):
+            for item in items:
+                if type(item) is Logged and item.id == event_id:
+                    entry = unpack(item, names)
+                    if entry.source == source and not entry.is_timer:
+                        return entry
+        return None
 
     def items(self) -> list[Item]:
         """Of the row, newest first."""
@@ -90,7 +108,10 @@ class EvidenceLog:
     def _holds(self, items: list[Item], source: str, event_id: str) -> bool:
         names = self.book.names
         return any(
-            type(item) is Logged and item.id == event_id and text_of(item.source, names) == source
+            type(item) is Logged
+            and item.id == event_id
+            and text_of(item.source, names) == source
+            and not text_of(item.type, names).startswith(TIMER)
             for item in items
         )
 
@@ -107,11 +128,16 @@ class EvidenceLog:
     def append(self, entry: Entry, made: Sequence[Made]) -> None:
         """Log a step that has been folded; in folding order only."""
         book = self.book
+        self.append_timer(entry, made)
+        if book.steps >= SECTION_STEPS:
+            self._close_section(entry)
+
+    def append_timer(self, entry: Entry, made: Sequence[Made]) -> None:
+        """The same for a timer's. No section ends with one: late interactions sort by their key."""
+        book = self.book
         self.log = pack(entry, made, book.names) + self.log
         book.items += 1
         book.steps += 1
-        if book.steps >= SECTION_STEPS:
-            self._close_section(entry)
 
     def _close_section(self, entry: Entry) -> None:
         """Put a checkpoint on top; what is behind the one before it is sealed."""

@@ -36,7 +36,7 @@ def ways_out(state: State, at: Microseconds, rules: Rules) -> list[Explanation]:
 
 def _now(tell: Tell, state: State, at: Microseconds, rules: Rules) -> GuardResult:
     guard = guard_named(tell.guard)
-    if guard is None or guard.holds is None:
+    if guard.holds is None:
         return GuardResult(tell.guard, False, "depends on the interaction", tell.required)
     observed, _ = tell.observe(state, at, rules)
     return GuardResult(tell.guard, guard.holds(state, at, rules), observed, tell.required)

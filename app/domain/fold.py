@@ -1,30 +1,35 @@
-"""The fold: one interaction is one atomic step. Timers due, then facts and evidence, then moves.
+"""The fold: one interaction, or one timer, is one atomic step. Facts and evidence, then moves.
 
-The state is a pure function of the interactions in the order (effective time, source, id).
+The state is a pure function of the interactions in the order (effective time, source, id) and of
+the time asked about, up to which timers fire (firing.py).
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
+from app.domain.arrival import arrive, leave
 from app.domain.changes import GuardResult
-from app.domain.entry import Entry
-from app.domain.evidence import outcome_of, take_evidence
+from app.domain.clocks import ask_for_profile, keep_temperature, nurture
+from app.domain.entry import RETRACTED, Entry
+from app.domain.evidence import await_settling, outcome_of, take_evidence
 from app.domain.interaction import Microseconds
-from app.domain.qualification import MISMATCHES, NOT_MET, told
-from app.domain.rules import Outcome, Rules, Transition
-from app.domain.state import (
-    CUSTOMER,
-    DISQUALIFIED,
-    LOST,
-    OPPORTUNITY,
-    State,
-)
+from app.domain.rules import Hop, Rules, Transition
+from app.domain.state import State
+from app.domain.timers import soonest
 from app.errors import RuleError
 
 MOVES_MAX: Final = 6
 """In one step; more is a model that chases itself."""
+CLICK: Final = "click"
+"""The field of a timer's entry that names the click it settled."""
+STEP: Final = "step"
+"""The trigger that every step pulls."""
+
+Moves = Mapping[str, tuple[Transition, ...]]
+"""Per stage, what may be set off, in the order in which to try."""
 
 
 class Made(msgspec.Struct, frozen=True, gc=False):
@@ -42,6 +47,8 @@ class Made(msgspec.Struct, frozen=True, gc=False):
     evidence: tuple[str, ...]
     outcome: str
     is_customer: bool
+    model: str
+    """name@version of the rules that decided it."""
 
     @property
     def effective_at(self) -> Microseconds:
@@ -52,31 +59,43 @@ def step(state: State, entry: Entry, rules: Rules) -> list[Made]:
     """Fold one interaction into `state`; what it moved. Raises RuleError."""
     kind = rules.types.get(entry.type)
     state.head_time = entry.time
-    if kind is None:
+    if kind is None or entry.flags & RETRACTED:
         return []
     outcome = outcome_of(kind, state, entry, rules)
     if kind.record is not None:
         kind.record(state, entry, rules)
-    take_evidence(state, entry, outcome, rules)
-    if state.stage in outcome.moves:
-        return _advance(state, entry, outcome, rules)
-    return []
+    if kind.settles:
+        await_settling(state, entry, rules)
+        moves, is_intent = rules.timer_moves[STEP], False
+    else:
+        take_evidence(state, entry, outcome, rules)
+        moves, is_intent = outcome.moves, outcome.is_intent
+    made = advance(state, entry, moves, rules, is_intent) if state.stage in moves else []
+    if made or is_intent:
+        ask_for_profile(state, entry, rules, bool(made))
+    if keep_temperature(state, entry, rules) or made or kind.arms or is_intent:
+        state.next_due = soonest(state, rules)
+    return made
 
 
-def _advance(state: State, entry: Entry, outcome: Outcome, rules: Rules) -> list[Made]:
+def advance(state: State, entry: Entry, moves: Moves, rules: Rules, is_intent: bool) -> list[Made]:
     """Transitions until none is enabled, none twice."""
     made: list[Made] = []
     taken: list[str] = []
-    moves = outcome.moves
+    track: str | None = None
     while True:
         for transition in moves.get(state.stage, ()):
             if transition.id not in taken:
+                if state.pin_until is not None and entry.type not in transition.breaks_pin:
+                    continue
                 for check in transition.checks:
                     if not check(state, entry, rules):
                         break
                 else:
                     break
         else:
+            if made:
+                nurture(state, track)
             return made
         if len(made) + len(transition.hops) > MOVES_MAX:
             raise RuleError(
@@ -85,26 +104,24 @@ def _advance(state: State, entry: Entry, outcome: Outcome, rules: Rules) -> list
                 " transitions exclude each other"
             )
         taken.append(transition.id)
-        made += _move(state, entry, transition, rules)
+        track = transition.nurture or track
+        made += _move(state, entry, transition, rules, is_intent)
 
 
-def _move(state: State, entry: Entry, transition: Transition, rules: Rules) -> list[Made]:
+def _move(
+    state: State, entry: Entry, transition: Transition, rules: Rules, is_intent: bool
+) -> list[Made]:
     """One transition, with every stage it passes recorded."""
-    results, evidence = [], [entry.id]
-    for tell in transition.tells:
-        observed, rests_on = tell.observe(state, entry.time, rules)
-        results.append(_passed(tell.guard, observed, tell.required))
-        for each in rests_on:
-            if each not in evidence:
-                evidence.append(each)
+    proofs, proven_by = _proofs(state, entry, transition, rules)
     made = []
-    proofs, proven_by = tuple(results), tuple(evidence)
     for hop in transition.hops:
+        if _starts_cycle(hop, transition, is_intent):
+            _begin_cycle(state)
         move = f"{hop.from_stage}>{hop.to_stage}"
         n = state.moves.get(move, 0)
         state.moves[move] = n + 1
-        _leave(state)
-        _enter(state, hop.to_stage, entry, transition.is_override)
+        leave(state, hop.to_stage)
+        arrive(state, hop, n, entry, transition, rules)
         made.append(
             Made(
                 hop.transition,
@@ -115,12 +132,37 @@ def _move(state: State, entry: Entry, transition: Transition, rules: Rules) -> l
                 hop.inferred,
                 entry,
                 () if hop.inferred else proofs,
-                (entry.id,) if hop.inferred else proven_by,
+                proven_by[:1] if hop.inferred else proven_by,
                 transition.outcome,
                 state.is_customer,
+                rules.ref,
             )
         )
+    if state.pin_until is not None and not transition.is_override:
+        state.pin_until = None
     return made
+
+
+def _proofs(
+    state: State, entry: Entry, transition: Transition, rules: Rules
+) -> tuple[tuple[GuardResult, ...], tuple[str, ...]]:
+    """What the guards saw, and the interactions it rests on, the step's own first."""
+    results: list[GuardResult] = []
+    evidence = _rests_on(entry)
+    for tell in transition.tells:
+        observed, rests_on = tell.observe(state, entry.time, rules)
+        results.append(_passed(tell.guard, observed, tell.required))
+        for each in rests_on:
+            if each not in evidence:
+                evidence.append(each)
+    return tuple(results), tuple(evidence)
+
+
+def _rests_on(entry: Entry) -> list[str]:
+    """A timer is no evidence; what it stood for may be."""
+    if not entry.is_timer:
+        return [entry.id]
+    return [str(entry.fields[CLICK])] if entry.fields is not None else []
 
 
 @lru_cache(maxsize=4096)
@@ -129,33 +171,15 @@ def _passed(guard: str, observed: str, required: str) -> GuardResult:
     return GuardResult(guard, True, observed, required)
 
 
-def _leave(state: State) -> None:
-    if state.quotes and state.stage == OPPORTUNITY:
-        state.quotes.clear()
-    state.reason = None
+def _starts_cycle(hop: Hop, transition: Transition, is_intent: bool) -> bool:
+    if hop.inferred:
+        return hop.starts_cycle and not transition.is_override
+    return transition.cycle == "next" or (transition.cycle == "next_on_intent" and is_intent)
 
 
-def _enter(state: State, stage: str, entry: Entry, is_override: bool) -> None:
-    state.stage = stage
-    state.entered_at = entry.time
-    if stage == OPPORTUNITY:
-        state.intent = None
-        if state.deadline is not None:
-            state.deadline = msgspec.structs.replace(state.deadline, is_used=True)
-    elif stage == CUSTOMER:
-        state.is_customer = True
-    elif is_override:
-        state.is_customer = False
-    if stage in (LOST, DISQUALIFIED):
-        state.reason = _reason(state, entry)
-        if is_override and stage == DISQUALIFIED:
-            state.is_barred = True
-
-
-def _reason(state: State, entry: Entry) -> str | None:
-    """As a person gave it, else the criterion that is not met."""
-    given = (entry.fields or {}).get("reason")
-    if isinstance(given, str):
-        return given
-    against = (name for name in MISMATCHES if told(state, name, entry.time) == NOT_MET)
-    return next(against, None)
+def _begin_cycle(state: State) -> None:
+    """A used deadline stays behind; an unused one is carried along."""
+    state.cycle += 1
+    state.moves = {}
+    if state.deadline is not None and state.deadline.is_used:
+        state.deadline = msgspec.structs.replace(state.deadline, is_cancelled=True)

@@ -20,12 +20,17 @@ from app.domain.qualification import (
     NOT_MET,
     TRIAD,
     UNKNOWN,
+    fact,
     is_any_not_met,
+    standing_of,
     told,
 )
-from app.domain.rules import Check, Observe, Rules, Terms
+from app.domain.rules import Check, Observation, Observe, Rules, Terms
+from app.domain.scoring import fit
 from app.domain.state import State
 
+OR: Final = "|"
+"""Between the names of guards of which one is enough."""
 PROCESSING: Final = "processing"
 ASKS: Final = "asks"
 """The guard of an override: ``asks:<stage>``."""
@@ -93,6 +98,56 @@ def has_mismatch(state: State, at: Microseconds, rules: Rules) -> bool:
     return is_any_not_met(state, _MISMATCHES, at)
 
 
+def two_way_since(state: State, at: Microseconds, rules: Rules) -> bool:
+    """Talked back since the contact came to its stage; lightly only: on two days since."""
+    since = max(state.entered_at, at - rules.terms.two_way_recent)
+    if state.strong is not None and state.strong.at > since:
+        return True
+    return state.weak_before is not None and state.weak_before.at > since
+
+
+def fit_ok(state: State, at: Microseconds, rules: Rules) -> bool:
+    return told(state, "fit", at) != NOT_MET
+
+
+def budget_met(state: State, at: Microseconds, rules: Rules) -> bool:
+    return told(state, "budget", at) == MET
+
+
+def decision_maker(state: State, at: Microseconds, rules: Rules) -> bool:
+    known = fact(state, "authority", at)
+    return known is not None and known.value == "decision_maker"
+
+
+def triad_met(state: State, at: Microseconds, rules: Rules) -> bool:
+    return all(told(state, criterion, at) == MET for criterion in TRIAD)
+
+
+def content_score(state: State, at: Microseconds, rules: Rules) -> bool:
+    """A download so far, and a fit that is high enough."""
+    if state.content is None:
+        return False
+    return fit(state, standing_of(state, at), rules) >= rules.terms.content_fit * 1000
+
+
+def no_open_quote(state: State, at: Microseconds, rules: Rules) -> bool:
+    return not any(quote.until >= at for quote in state.quotes.values())
+
+
+def _is_reopened(state: State, entry: Entry, rules: Rules) -> bool:
+    """A new intent brings back what was lost, unless it did not fit: then only its deal does."""
+    return entry.type == "deal.reopened" or state.reason != "no_fit" or state.is_placed
+
+
+def _is_rejected(state: State, entry: Entry, rules: Rules) -> bool:
+    handoff = state.handoff
+    return handoff is not None and handoff.answer == "rejected" and handoff.answered_by == entry.id
+
+
+def _is_rejected_or_timer(state: State, entry: Entry, rules: Rules) -> bool:
+    return entry.is_timer or _is_rejected(state, entry, rules)
+
+
 def _mismatch_in_step(state: State, entry: Entry, rules: Rules) -> bool:
     """A person said so in this step, or an organisation criterion or the fit *is* not met."""
     if state.facts and is_any_not_met(state, _MISMATCHES, entry.time):
@@ -123,10 +178,35 @@ def _of_entry(holds: Callable[[Entry], bool], observed: str, required: str) -> G
     )
 
 
-def guard_named(name: str) -> Guard | None:
-    """None if there is no such guard."""
+def guard_named(name: str) -> Guard:
+    """``a|b``: one of them is enough. KeyError if there is no such guard."""
+    if OR in name:
+        return _any_of(name.split(OR))
     kind, _, stage = name.partition(":")
-    return _asks_for(stage) if kind == ASKS and stage else GUARDS.get(name)
+    return _asks_for(stage) if kind == ASKS and stage else GUARDS[name]
+
+
+def _any_of(names: list[str]) -> Guard:
+    """What is told is the first that holds, else all of them. Each must judge the state alone."""
+    some = [GUARDS[name] for name in names]
+    holding = [guard.holds for guard in some if guard.holds is not None]
+
+    def holds(state: State, at: Microseconds, rules: Rules) -> bool:
+        return any(each(state, at, rules) for each in holding)
+
+    def observe(state: State, at: Microseconds, rules: Rules) -> Observation:
+        told_of = [guard.observe(state, at, rules) for guard in some]
+        for guard, observation in zip(some, told_of, strict=True):
+            if guard.holds is not None and guard.holds(state, at, rules):
+                return observation
+        return "; ".join(words for words, _ in told_of), ()
+
+    return Guard(
+        lambda state, entry, rules: holds(state, entry.time, rules),
+        holds,
+        observe,
+        lambda terms: " or ".join(guard.require(terms) for guard in some),
+    )
 
 
 def _asks_for(stage: str) -> Guard:
@@ -163,6 +243,29 @@ GUARDS: Final[dict[str, Guard]] = {
     ),
     "no_open_deal": _of_state(
         lambda state, at, rules: not state.open_deals, seen.deals, "no other deal open"
+    ),
+    "two_way_since": _of_state(two_way_since, seen.two_way, seen.required_two_way_since),
+    "fit_ok": _of_state(fit_ok, seen.our_fit, "fit is not not_met"),
+    "budget_met": _of_state(budget_met, seen.budget, "budget met"),
+    "decision_maker": _of_state(decision_maker, seen.authority, "decision_maker"),
+    "triad_met": _of_state(triad_met, seen.triad, "all of them met"),
+    "content_score": _of_state(content_score, seen.content, seen.required_content),
+    "no_open_quote": _of_state(no_open_quote, seen.quotes, "no open quote"),
+    "customer": _of_state(
+        lambda state, at, rules: state.is_customer, seen.customer, "is a customer"
+    ),
+    "no_customer": _of_state(
+        lambda state, at, rules: not state.is_customer, seen.customer, "is no customer"
+    ),
+    "reopened": Guard(
+        _is_reopened,
+        None,
+        seen.why_lost,
+        lambda terms: "deal.reopened, or not lost for no_fit",
+    ),
+    "rejected": Guard(_is_rejected, None, seen.handoff, lambda terms: "the hand-off rejected"),
+    "rejected_or_due": Guard(
+        _is_rejected_or_timer, None, seen.handoff, lambda terms: "a timer, or a rejected hand-off"
     ),
     "reason_given": _of_entry(_has_reason, "a reason", "a reason"),
     "accountable": _of_entry(_is_accountable, "actor and reason", "actor and reason"),

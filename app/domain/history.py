@@ -22,6 +22,7 @@ class Standing(NamedTuple):
     n: int
     digest: bytes
     effective_at: int
+    model: str
 
     @property
     def identity(self) -> Identity:
@@ -56,4 +57,5 @@ def _standing(move: Published, entry: Entry, names: list[str]) -> Standing:
         move.n,
         move.digest,
         entry.time,
+        text_of(move.model, names),
     )

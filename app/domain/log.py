@@ -28,7 +28,9 @@ VOCABULARY: Final = (
     "contact.profiled", "customer.renewed", "customer.churned", "contact.opted_out",
     "contact.opted_in", "contact.disqualified", "identity.linked", "identity.unlinked",
     "account.linked", "stage.override", "event.retracted", "privacy.erasure_requested",
-    "web", "email", "phone", "webinar", "social", "tradeshow", "ads", "partner",
+    "web", "email", "phone", "webinar", "social", "tradeshow", "ads", "partner", "/funnel",
+    "timer:click_settles", "timer:pin_end", "timer:opp_stale", "timer:deadline_grace",
+    "timer:prospect_idle", "timer:lead_dormant", "timer:lost_cooldown",
 )  # fmt: skip
 """Part of the format: only ever add to its end, below NAMES_FROM."""
 NAMES_FROM: Final = 128
@@ -53,6 +55,7 @@ class Published(msgspec.Struct, array_like=True, frozen=True, gc=False):
     n: int
     digest: bytes
     """Of its cause and evidence; another digest is a correction."""
+    model: Code
 
 
 class Logged(msgspec.Struct, array_like=True, frozen=True, gc=False, tag_field="kind", tag=_STEP):
@@ -162,7 +165,7 @@ def pack(entry: Entry, made: Sequence[Made], names: list[str]) -> bytes:
     )
 
 
-def _published(move: Made, names: list[str]) -> tuple[Code, Code, Code, int, int, bytes]:
+def _published(move: Made, names: list[str]) -> tuple[Code, Code, Code, int, int, bytes, Code]:
     """A `Published`, as a plain tuple."""
     name, from_stage, to_stage = move.transition, move.from_stage, move.to_stage
     return (
@@ -172,6 +175,7 @@ def _published(move: Made, names: list[str]) -> tuple[Code, Code, Code, int, int
         move.cycle,
         move.n,
         digest_of(move),
+        code_of(move.model, names),
     )
 
 

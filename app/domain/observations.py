@@ -10,10 +10,13 @@ from app.domain.qualification import (
     NOT_MET,
     TRIAD,
     UNKNOWN,
+    fact,
     is_any_not_met,
+    standing_of,
     told,
 )
 from app.domain.rules import Observation, Rules, Terms
+from app.domain.scoring import fit
 from app.domain.state import State
 
 _PROFILE = ("industry", "need")
@@ -96,6 +99,53 @@ def barred(state: State, at: Microseconds, rules: Rules) -> Observation:
 
 def deals(state: State, at: Microseconds, rules: Rules) -> Observation:
     return f"{len(state.open_deals)} deals open", ()
+
+
+def required_two_way_since(terms: Terms) -> str:
+    return f"talked back since, within {terms.two_way_recent // DAY} d, lightly only: on two days"
+
+
+def our_fit(state: State, at: Microseconds, rules: Rules) -> Observation:
+    return _criteria(state, at, ("fit",))
+
+
+def budget(state: State, at: Microseconds, rules: Rules) -> Observation:
+    return _criteria(state, at, ("budget",))
+
+
+def authority(state: State, at: Microseconds, rules: Rules) -> Observation:
+    known = fact(state, "authority", at)
+    return ("unknown", ()) if known is None else (str(known.value), (known.id,))
+
+
+def content(state: State, at: Microseconds, rules: Rules) -> Observation:
+    points = fit(state, standing_of(state, at), rules) / 1000
+    if state.content is None:
+        return f"no download, fit {points:.0f}", ()
+    return f"{state.content.type}, fit {points:.0f}", (state.content.id,)
+
+
+def required_content(terms: Terms) -> str:
+    return f"a download and a fit of {terms.content_fit:.0f}"
+
+
+def quotes(state: State, at: Microseconds, rules: Rules) -> Observation:
+    count = sum(quote.until >= at for quote in state.quotes.values())
+    return f"{count} quotes open", ()
+
+
+def customer(state: State, at: Microseconds, rules: Rules) -> Observation:
+    return "a customer" if state.is_customer else "no customer", ()
+
+
+def why_lost(state: State, at: Microseconds, rules: Rules) -> Observation:
+    return f"lost for {state.reason or 'no reason'}", ()
+
+
+def handoff(state: State, at: Microseconds, rules: Rules) -> Observation:
+    if state.handoff is None:
+        return "no hand-off", ()
+    return state.handoff.answer or "open", ()
 
 
 def _criteria(state: State, at: Microseconds, names: tuple[str, ...]) -> Observation:

@@ -10,7 +10,6 @@ from app.domain.entry import Entry
 from app.domain.fold import Made
 from app.domain.history import Identity, Standing, identity_of, transition_id
 from app.domain.log import digest_of
-from app.domain.rules import Rules
 from app.domain.state import NONE, OPPORTUNITY
 from app.domain.views import ViewOf
 
@@ -20,12 +19,9 @@ Signal = Literal["became", "closed", "revoked"]
 class Publisher:
     """Writes the records of one decision, in order, into `changes`."""
 
-    def __init__(
-        self, contact: Contact, rules: Rules, view_of: ViewOf, traceparent: str | None
-    ) -> None:
+    def __init__(self, contact: Contact, view_of: ViewOf, traceparent: str | None) -> None:
         self.contact = contact
         self.book = contact.evidence.book
-        self.rules = rules
         self.view_of = view_of
         self.traceparent = traceparent
         self.changes: list[Change] = []
@@ -74,7 +70,7 @@ class Publisher:
                 move.guards,
                 move.evidence,
                 view,
-                self.rules.ref,
+                move.model,
                 None,
                 self.traceparent,
                 signal,
@@ -106,7 +102,7 @@ class Publisher:
                 (),
                 (),
                 view,
-                self.rules.ref,
+                gone.model,
                 tid,
                 self.traceparent,
                 signal,

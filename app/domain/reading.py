@@ -1,5 +1,6 @@
 """Reading a model definition: every mistake is named with its place and the mend."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -8,6 +9,8 @@ from app.domain.calendar import duration_of
 from app.domain.interaction import Microseconds
 from app.errors import ModelError
 
+BUSINESS_DAY_HOURS = 8
+_BUSINESS = re.compile(r"(\d{1,3}) ?(bh|bd)", re.ASCII).fullmatch
 Path = tuple[str | int, ...]
 Locate = Callable[[Path], str]
 T = TypeVar("T")
@@ -82,6 +85,15 @@ class Node:
                 f"{self.value!r} is no duration", "write a number and s, min, h or d: `30 d`"
             )
         return span
+
+    def business_hours(self) -> float:
+        """``4 bh`` or ``1 bd``; a business day has eight hours."""
+        found = _BUSINESS(self.value) if isinstance(self.value, str) else None
+        if found is None:
+            raise self.error(
+                f"{self.value!r} is no business time", "write hours or days: `4 bh` or `1 bd`"
+            )
+        return float(found[1]) * (BUSINESS_DAY_HOURS if found[2] == "bd" else 1)
 
     def one_of(self, known: Collection[str], what: str) -> str:
         value = self.value

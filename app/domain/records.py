@@ -4,7 +4,10 @@
 
 from typing import Final
 
-from app.domain.entry import Entry
+from msgspec.structs import replace
+
+from app.domain.calendar import DAY
+from app.domain.entry import NOBODY, Entry
 from app.domain.rules import Record, Rules
 from app.domain.state import (
     CLOSED_DEALS_MAX,
@@ -12,9 +15,14 @@ from app.domain.state import (
     OPEN_DEALS_MAX,
     OPEN_QUOTES_MAX,
     SCOPES_MAX,
+    Deal,
     Fact,
+    Seen,
     State,
+    Term,
 )
+
+PIN_DAYS_MAX: Final = 36_500
 
 
 def take_fact(state: State, entry: Entry, rules: Rules) -> None:
@@ -39,7 +47,7 @@ def take_deal_update(state: State, entry: Entry, rules: Rules) -> None:
     """A deal is open from its first update; an update of a closed deal does not open it."""
     deal = _text(entry, "deal_id")
     if deal is not None and deal not in state.closed_deals:
-        _open(state, deal)
+        _open(state, deal, entry)
 
 
 def take_deal_reopened(state: State, entry: Entry, rules: Rules) -> None:
@@ -47,15 +55,14 @@ def take_deal_reopened(state: State, entry: Entry, rules: Rules) -> None:
     if deal is not None:
         if deal in state.closed_deals:
             state.closed_deals = _without(state.closed_deals, deal)
-        _open(state, deal)
+        _open(state, deal, entry)
 
 
 def take_deal_closed(state: State, entry: Entry, rules: Rules) -> None:
     deal = _text(entry, "deal_id")
     if deal is None:
         return
-    if deal in state.open_deals:
-        state.open_deals = _without(state.open_deals, deal)
+    state.open_deals.pop(deal, None)
     if deal not in state.closed_deals:
         state.closed_deals = (*state.closed_deals, deal)[-CLOSED_DEALS_MAX:]
 
@@ -66,7 +73,7 @@ def take_quote(state: State, entry: Entry, rules: Rules) -> None:
     if quote is None or until is None:
         return
     state.quotes.pop(quote, None)
-    state.quotes[quote] = until
+    state.quotes[quote] = Term(until, entry.time, entry.arrived_at)
     if len(state.quotes) > OPEN_QUOTES_MAX:
         del state.quotes[next(iter(state.quotes))]
 
@@ -95,9 +102,50 @@ def take_disqualification(state: State, entry: Entry, rules: Rules) -> None:
     state.is_barred = True
 
 
-def _open(state: State, deal: str) -> None:
-    if deal not in state.open_deals:
-        state.open_deals = (*state.open_deals, deal)[-OPEN_DEALS_MAX:]
+def take_trial(state: State, entry: Entry, rules: Rules) -> None:
+    end = rules.instant((entry.fields or {}).get("trial_end"))
+    if end is not None and not entry.flags & NOBODY:
+        state.trial = Term(end, entry.time, entry.arrived_at)
+
+
+def take_content(state: State, entry: Entry, rules: Rules) -> None:
+    if not entry.flags & NOBODY:
+        state.content = Seen(entry.time, entry.id, entry.type)
+
+
+def take_answer(state: State, entry: Entry, rules: Rules) -> None:
+    """Of the hand-off that is open, whatever transition it names; a second changes nothing."""
+    handoff = state.handoff
+    if handoff is not None and handoff.answer is None:
+        answer = "rejected" if entry.type.endswith("rejected") else "accepted"
+        state.handoff = replace(handoff, answer=answer, answered_by=entry.id)
+        state.clocks.pop("handoff_accept", None)
+
+
+def take_override(state: State, entry: Entry, rules: Rules) -> None:
+    """The pin: until it ends, guards and timers do not move the contact."""
+    fields = entry.fields or {}
+    stage, days = fields.get("to_stage"), fields.get("pin_days")
+    if stage not in rules.stages or not fields.get("actor") or not fields.get("reason"):
+        return
+    pin = rules.terms.pin
+    if isinstance(days, int | float) and not isinstance(days, bool) and days >= 0:
+        pin = int(min(days, PIN_DAYS_MAX) * DAY)
+    state.pin_until = entry.time + pin if pin else None
+
+
+def _open(state: State, name: str, entry: Entry) -> None:
+    """What an update does not say stays as it was."""
+    known, fields = state.open_deals.get(name, Deal()), entry.fields or {}
+    amount, probability = fields.get("amount"), fields.get("probability")
+    state.open_deals[name] = Deal(
+        float(amount) if isinstance(amount, int | float) else known.amount,
+        _text(entry, "currency") or known.currency,
+        float(probability) if isinstance(probability, int | float) else known.probability,
+        _text(entry, "expected_close") or known.expected_close,
+    )
+    if len(state.open_deals) > OPEN_DEALS_MAX:
+        del state.open_deals[next(iter(state.open_deals))]
 
 
 def _without(texts: tuple[str, ...], gone: str) -> tuple[str, ...]:
@@ -120,6 +168,10 @@ RECORDS: Final[dict[str, Record]] = {
     "owner": take_owner,
     "account": take_account,
     "disqualification": take_disqualification,
+    "trial": take_trial,
+    "content": take_content,
+    "answer": take_answer,
+    "override": take_override,
 }
 TELLING: Final = frozenset({"fact", "quote", "opt_out", "opt_in", "owner", "account"})
 """Records that others see in the contact's snapshot."""

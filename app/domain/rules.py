@@ -9,6 +9,7 @@ from app.domain.calendar import day_of, instant_of
 from app.domain.interaction import Microseconds
 
 if TYPE_CHECKING:
+    from app.domain.business_hours import BusinessHours
     from app.domain.entry import Entry
     from app.domain.state import State
 
@@ -27,6 +28,7 @@ class Hop:
     from_stage: str
     to_stage: str
     inferred: bool
+    starts_cycle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,13 @@ class Transition:
     """What leaving the stage opportunity by it is called."""
     is_override: bool
     """A person decides, against the guards."""
+    breaks_pin: frozenset[str] = frozenset()
+    """Those of its triggers that move a pinned contact, too."""
+    cycle: str = "same"
+    """Of its last move: same, next, or next_on_intent (an intent begins a new cycle)."""
+    nurture: str | None = None
+    """The track that marketing is asked to nurture on after it."""
+    ends_customer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,7 @@ class Outcome:
     is_inbound: bool
     is_two_way: bool
     is_intent: bool
+    is_sales: bool
     moves: dict[str, tuple[Transition, ...]] = field(default_factory=dict, compare=False)
     """Per stage, what it may set off, in the order in which to try."""
 
@@ -97,6 +107,11 @@ class InteractionType:
     is_outbound: bool
     is_telling: bool
     """It changes what others see of the contact, whatever the stage."""
+    is_sales: bool
+    settles: bool
+    """It counts by the timer click_settles, once it is known that no machine made it."""
+    arms: bool
+    """It may bring a timer forward that no move and no change of temperature would."""
     record: Record | None
     outcomes: tuple[Outcome, ...]
     """The first whose condition holds; the last has none."""
@@ -131,6 +146,20 @@ class Terms:
     """An unknown industry waits."""
     gated: tuple[str, ...]
     """Criteria that block while unknown: budget, authority."""
+    handoff_stage: str | None
+    """Entering it asks sales to take over; None: nobody is asked, or the account is."""
+    is_account_handoff: bool
+    content_fit: float
+    """With a fit of so many points a download stands in for talking back."""
+    cooling: Microseconds
+    cooling_points: float
+    ask_again: Microseconds
+    """Between two requests to find out the industry."""
+    pin: Microseconds
+    terms: Mapping[str, Microseconds]
+    """Of the timers, by name; a timer without one is off."""
+    business: Mapping[str, float]
+    """Of the service-level timers, in business hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +174,16 @@ class Rules:
     terms: Terms
     zone: ZoneInfo | None
     """None: UTC."""
+    hours: "BusinessHours"
+    timer_moves: Mapping[str, Mapping[str, tuple[Transition, ...]]]
+    """Per trigger without an interaction and stage: what it may set off."""
     ignores_unknown_types: bool
     role_mailboxes: frozenset[str]
     unwanted_domains: frozenset[str]
+
+    def at(self, time: Microseconds) -> "Rules":  # noqa: ARG002 - a timeline of one model
+        """The rules in force at an effective time."""
+        return self
 
     def day(self, time: Microseconds) -> int:
         """Days since 1970 in the model's time zone."""

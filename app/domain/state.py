@@ -23,6 +23,10 @@ CLOSED_DEALS_MAX: Final = 64
 OPEN_QUOTES_MAX: Final = 16
 FACTS_MAX: Final = 32
 SCOPES_MAX: Final = 16
+CLICKS_MAX: Final = 32
+
+NEVER: Final = 1 << 62
+"""No moment."""
 
 
 Scalar = str | int | float | bool | None
@@ -55,6 +59,58 @@ class Deadline(msgspec.Struct, array_like=True, frozen=True, gc=False):
     at: Microseconds
     id: str
     is_used: bool = False
+    is_cancelled: bool = False
+    """A later intent, or a new cycle that it is not carried into: its timers are off."""
+    arrived: Microseconds = 0
+
+
+class Click(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A link click that is not settled: until then it may be a machine's."""
+
+    at: Microseconds
+    id: str
+    source: str
+    type: str
+    message: str
+    link: str
+    flags: int
+    arrived: Microseconds
+    channel: str | None = None
+    campaign_id: str | None = None
+    is_spoiled: bool = False
+    """Another link of the message was clicked within a second, or it came with the delivery."""
+
+
+class Handoff(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Sales was asked to take the contact over; the move (from, to, cycle, n) it was asked for."""
+
+    from_stage: str
+    to_stage: str
+    cycle: int
+    n: int
+    transition: str
+    at: Microseconds
+    answer: str | None = None
+    """accepted or rejected; None: open."""
+    answered_by: str | None = None
+    """The id of the answer."""
+
+
+class Deal(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An open deal, as last heard."""
+
+    amount: float | None = None
+    currency: str | None = None
+    probability: float | None = None
+    expected_close: str | None = None
+
+
+class Term(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A date that an interaction set: the end of a trial or of a quote."""
+
+    until: Microseconds
+    at: Microseconds
+    arrived: Microseconds
 
 
 class State(msgspec.Struct, array_like=True, gc=False):
@@ -91,9 +147,9 @@ class State(msgspec.Struct, array_like=True, gc=False):
     opted_out: tuple[str, ...] = ()
     """Scopes: processing, marketing, or a channel."""
     # Tuples: an empty one costs nothing to decode.
-    open_deals: tuple[str, ...] = ()
+    open_deals: dict[str, Deal] = {}
     closed_deals: tuple[str, ...] = ()
-    quotes: dict[str, Microseconds] = {}
+    quotes: dict[str, Term] = {}
     """Open quotes and how long they are valid."""
     owner: str | None = None
     account_id: str | None = None
@@ -107,3 +163,30 @@ class State(msgspec.Struct, array_like=True, gc=False):
     last_touch: tuple[str | None, str | None] | None = None
     known: int = 0
     """Bits: what is known about the contact (see entry.KNOWN)."""
+    next_due: Microseconds = NEVER
+    """A moment no later than the next due timer: until then none has to be looked for."""
+    entered_arrived: Microseconds = 0
+    """When what moved the contact here arrived."""
+    is_placed: bool = False
+    """A person put it into its stage."""
+    temperature: str = "cold"
+    cooling_since: Microseconds | None = None
+    """The conditions of the temperature ended then."""
+    last_sales: Microseconds = 0
+    active_arrived: Microseconds = 0
+    """When the last interaction of theirs or of sales arrived."""
+    clicks: tuple[Click, ...] = ()
+    content: Seen | None = None
+    """The last download."""
+    trial: Term | None = None
+    pin_until: Microseconds | None = None
+    handoff: Handoff | None = None
+    """The last one that was requested, while it matters."""
+    clocks: dict[str, Microseconds] = {}
+    """Service-level clocks that run: when each is breached."""
+    asked_at: Microseconds | None = None
+    """When somebody was last asked to find out the industry."""
+    fired: dict[str, Microseconds] = {}
+    """Timers that have gone off, with the due they had: the same due does not come again."""
+    nurture: tuple[str, str, int] | None = None
+    """(track, stage, cycle) marketing is asked to nurture on."""

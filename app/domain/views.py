@@ -10,7 +10,7 @@ from app.domain.guards import intent_active, not_blocked
 from app.domain.interaction import Microseconds
 from app.domain.qualification import MET, UNKNOWN, level_of, standing_of, told
 from app.domain.rules import Rules
-from app.domain.scoring import engagement, fit, temperature
+from app.domain.scoring import engagement, fit
 from app.domain.state import LEAD, NONE, OPPORTUNITY, PROSPECT, RECYCLED, State
 
 ViewOf = Callable[[str, int, bool], View]
@@ -79,8 +79,8 @@ def _seen(
         engaged >= rules.terms.strong_engagement * 1000,
         is_high,
         stage == OPPORTUNITY,
-        bool(quotes) and any(until >= at for until in quotes.values()),
-        temperature(state, at, rules, engaged),
+        bool(quotes) and any(quote.until >= at for quote in quotes.values()),
+        state.temperature,
         fits,
         engaged,
         round((fits + engaged) / 2),

@@ -1,0 +1,152 @@
+"""Cold, warm or hot: whom to take first. It orders work and never changes a stage.
+
+A band is entered when its conditions hold. It is left when the engagement is some points below it
+or some time after its conditions ended, whichever is first.
+"""
+
+from math import log2
+from typing import Final
+
+from app.domain.interaction import Microseconds
+from app.domain.qualification import MET, fact, told
+from app.domain.rules import Rules, Terms
+from app.domain.scoring import engagement
+from app.domain.state import NEVER, State
+
+HOT: Final = "hot"
+WARM: Final = "warm"
+COLD: Final = "cold"
+_RANK: Final = {COLD: 0, WARM: 1, HOT: 2}
+
+
+def settle(state: State, at: Microseconds, rules: Rules) -> bool:
+    """Bring the temperature up to `at`, a moment not before the last one; True: it changed."""
+    held = state.temperature
+    now = conditions(state, at, rules)
+    if now == held:
+        state.cooling_since = None
+        return False
+    if _RANK[now] < _RANK[held]:
+        terms = rules.terms
+        if state.cooling_since is None:
+            state.cooling_since = at
+        is_over = at - state.cooling_since >= terms.cooling
+        if not is_over and engagement(state, at) > _left_below(held, terms):
+            return False
+        if held == HOT and now == COLD and engagement(state, at) > _left_below(WARM, terms):
+            state.temperature, state.cooling_since = WARM, at
+            return True
+    state.temperature, state.cooling_since = now, None
+    return True
+
+
+def conditions(state: State, at: Microseconds, rules: Rules) -> str:
+    """The band whose conditions hold, without regard to the one that is held."""
+    terms = rules.terms
+    if state.last_inbound is None and state.is_outbound:
+        return COLD
+    engaged = _at_most(state, at, min(terms.warm_engagement, terms.hot_engagement))
+    deadline = state.deadline
+    if (
+        (state.last_intent is not None and at - state.last_intent <= terms.hot_intent)
+        or (deadline is not None and 0 < deadline.due - at <= terms.hot_deadline)
+        or engaged >= terms.hot_engagement * 1000
+    ):
+        is_ahead = deadline is not None and deadline.due > at
+        return WARM if not is_ahead and state.facts and _is_old_habit(state, at, rules) else HOT
+    if engaged >= terms.warm_engagement * 1000:
+        return WARM
+    if (
+        state.facts
+        and state.last_inbound is not None
+        and at - state.last_inbound <= terms.warm_inbound
+        and told(state, "need", at) == MET
+    ):
+        return WARM
+    return COLD
+
+
+def next_crossing(state: State, rules: Rules, is_exact: bool) -> Microseconds:
+    """When the temperature, or what it rests on, may change by time alone; NEVER if it can't.
+
+    Not exact: some moment no later, for a fraction of the cost.
+    """
+    at, terms = state.head_time, rules.terms
+    moments = []
+    if state.last_intent is not None:
+        moments.append(state.last_intent + terms.hot_intent + 1)
+    deadline = state.deadline
+    if deadline is not None:
+        moments += (deadline.due - terms.hot_deadline, deadline.due)
+    if state.cooling_since is not None:
+        moments.append(state.cooling_since + terms.cooling)
+    if state.facts:
+        moments += _of_facts(state, rules)
+    first = min((moment for moment in moments if moment > at), default=NEVER)
+    if state.points and state.temperature != COLD:
+        first = min(first, _fading(state, rules, is_exact))
+    return first
+
+
+def _of_facts(state: State, rules: Rules) -> list[Microseconds]:
+    moments = []
+    need, since = state.facts.get("need"), state.facts.get("problem_since")
+    if need is not None and state.last_inbound is not None:
+        moments.append(state.last_inbound + rules.terms.warm_inbound + 1)
+        if need.valid_until is not None:
+            moments.append(need.valid_until + 1)
+    if since is not None:
+        began = rules.instant(since.value)
+        if began is not None:
+            moments.append(began + rules.terms.old_habit + 1)
+        if since.valid_until is not None:
+            moments.append(since.valid_until + 1)
+    return moments
+
+
+def _fading(state: State, rules: Rules, is_exact: bool) -> Microseconds:
+    """When the engagement falls to the next mark below it."""
+    at, terms = state.head_time, rules.terms
+    now = engagement(state, at)
+    marks = [
+        terms.hot_engagement * 1000 - 1,
+        _left_below(HOT, terms),
+        terms.warm_engagement * 1000 - 1,
+        _left_below(WARM, terms),
+    ]
+    below = max((mark for mark in marks if 0 < mark < now), default=None)
+    if below is None:
+        return NEVER
+    if not is_exact:
+        # All of it with the shortest half-life, and a second for the rounding.
+        return at + max(1, int(min(state.points) * 1e6 * log2(now / (below + 1))) - 1_000_000)
+    total = sum(value for value, _ in state.points.values())
+    early, late = at, at + int(max(state.points) * 1e6 * (log2(total * 1000 / below) + 1))
+    while late - early > 1:
+        middle = (early + late) // 2
+        if engagement(state, middle) <= below:
+            late = middle
+        else:
+            early = middle
+    return late
+
+
+def _left_below(band: str, terms: Terms) -> float:
+    """The engagement, in thousandths, at which a band whose conditions ended is left."""
+    entered = terms.hot_engagement if band == HOT else terms.warm_engagement
+    return (entered - terms.cooling_points) * 1000
+
+
+def _at_most(state: State, at: Microseconds, points: float) -> int:
+    """The engagement; 0 if it is below `points` even undecayed, which needs no exponents."""
+    total = 0.0
+    for value, _ in state.points.values():
+        total += value
+    return engagement(state, at) if total >= points else 0
+
+
+def _is_old_habit(state: State, at: Microseconds, rules: Rules) -> bool:
+    """A problem known for years is a habit, not urgent."""
+    since = fact(state, "problem_since", at)
+    began = rules.instant(since.value) if since is not None else None
+    return began is not None and at - began > rules.terms.old_habit
