@@ -16,7 +16,7 @@ import msgspec
 
 from app.errors import Fenced, FunnelError, RowRejected, Unclean
 from app.failpoints import Failpoint, hit
-from app.storage import fence
+from app.storage import apply_accounts, fence
 from app.storage.copy_binary import CONTACT_COLUMNS, HISTORY_COLUMNS, contact_rows, history_rows
 from app.storage.faults import DRIVER_ERRORS, described, meaning
 from app.storage.rows import ApplyBatch, DeadLetterRow
@@ -115,6 +115,8 @@ async def apply(
             await _write_contacts(connection, contacts, len(batch.contacts))
         if history:
             await _write_history(connection, history)
+        if batch.accounts is not None:
+            await apply_accounts.write(connection, batch.accounts)
         await _write_rare(connection, batch)
         await _write_counters_and_segments(connection, batch)
         hit(Failpoint.APPLY_BEFORE_COMMIT)

@@ -6,6 +6,7 @@ import msgspec
 
 from app.domain.changes import Change, ContactChange, SealedChunk
 from app.domain.interaction import Microseconds
+from app.storage.account_rows import AccountRows
 
 Offsets = tuple[int, ...]
 """One next offset for each topic of the lane, in the lane's topic order."""
@@ -69,6 +70,15 @@ class StoredContact(msgspec.Struct, frozen=True, gc=False):
     seq: int
     state: bytes
     log: bytes
+
+
+class CheckRow(msgspec.Struct, frozen=True, gc=False):
+    """A contact of which a timer may be due."""
+
+    partition: int
+    tenant: str
+    contact_id: str
+    check_at: Microseconds
 
 
 class StoredChange(msgspec.Struct, frozen=True, gc=False):
@@ -147,3 +157,5 @@ class ApplyBatch(msgspec.Struct, frozen=True):
     dead_letters: list[DeadLetterRow]
     segments: list[SegmentRow]
     counters: list[CounterDelta]
+    accounts: AccountRows | None = None
+    """Of the account lane."""

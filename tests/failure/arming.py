@@ -13,6 +13,7 @@ RARE: Final = (
     Failpoint.APPLY_BEFORE_ROLLBACK,
     Failpoint.APPLY_BEFORE_SEALED,
     Failpoint.APPLY_BEFORE_REVOCATIONS,
+    Failpoint.APPLY_BEFORE_ACCOUNTS,
 )
 FAMILIES: Final = ("incarnation", "takeover", "load", "apply", "publish", "release")
 REQUIRED: Final = ("takeover.", "apply.", "publish.")

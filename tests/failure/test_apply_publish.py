@@ -20,6 +20,7 @@ RARE = (
     Failpoint.APPLY_BEFORE_ROLLBACK,
     Failpoint.APPLY_BEFORE_SEALED,
     Failpoint.APPLY_BEFORE_REVOCATIONS,
+    Failpoint.APPLY_BEFORE_ACCOUNTS,
 )
 """Those that a batch of new contacts with a dead letter does not pass."""
 
