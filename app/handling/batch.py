@@ -1,7 +1,9 @@
 """A decided batch on its way from the decider through apply to publish."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -11,6 +13,7 @@ from app.handling.ports import Position
 from app.handling.records import OutputRecord, SourceRecord
 from app.storage.rows import (
     ApplyBatch,
+    CheckRow,
     ContactRow,
     CounterDelta,
     DeadLetterRow,
@@ -19,10 +22,24 @@ from app.storage.rows import (
     SegmentRow,
 )
 
+NO_CHECK: Final[Microseconds] = 2**63 - 1
+"""Later than any."""
+
 Fetched = list[tuple[OwnedPartition, list[SourceRecord]]]
 
 SourceKey = tuple[int, int, int]
 """(topic index, partition, offset)"""
+
+
+class PartitionDue(NamedTuple):
+    """Contacts of a partition whose timers are due at its horizon."""
+
+    owned: OwnedPartition
+    horizon: Microseconds
+    contacts: list[CheckRow]
+
+
+Due = list[PartitionDue]
 
 
 class PartitionBatch(msgspec.Struct):
@@ -34,6 +51,8 @@ class PartitionBatch(msgspec.Struct):
     n: int
     records: list[OutputRecord]
     outputs: bytes
+    horizon: Microseconds
+    """Before its records: timers due by then have fired, or fire with them."""
 
 
 class DecidedBatch(msgspec.Struct):
@@ -53,6 +72,12 @@ class DecidedBatch(msgspec.Struct):
     counters: list[CounterDelta] = []
     event_times: list[Microseconds] = []
     """Effective times of live interactions, for the age metric."""
+    check_at: Microseconds = NO_CHECK
+    """The earliest of its contacts."""
+    stuck: list[CheckRow] = []
+    """Due contacts that are as due as before."""
+    applied: asyncio.Event | None = None
+    """Of a batch of due contacts: somebody waits for it."""
 
     def source_keys(self) -> list[SourceKey]:
         """The records it was decided from."""
@@ -98,6 +123,7 @@ class DecidedBatch(msgspec.Struct):
 
 def begin(owned: OwnedPartition, records: Sequence[SourceRecord]) -> PartitionBatch:
     """A partition's next batch: numbered, and D as it is once these records are applied."""
+    horizon = owned.decided.as_of
     offsets = list(owned.decided.offsets)
     as_of = 0
     for record in records:
@@ -105,7 +131,14 @@ def begin(owned: OwnedPartition, records: Sequence[SourceRecord]) -> PartitionBa
         if record.timestamp_ms > as_of:
             as_of = record.timestamp_ms
     position = owned.begin_batch(tuple(offsets), as_of * 1000)
-    return PartitionBatch(owned, position, b"", 0, [], b"")
+    owned.in_hand -= len(records)
+    return PartitionBatch(owned, position, b"", 0, [], b"", horizon)
+
+
+def begin_due(owned: OwnedPartition, horizon: Microseconds) -> PartitionBatch:
+    """A batch without records: only its number and `as_of` move."""
+    position = owned.begin_batch(owned.decided.offsets, horizon)
+    return PartitionBatch(owned, position, b"", 0, [], b"", position.as_of)
 
 
 def key_of(record: SourceRecord) -> SourceKey:

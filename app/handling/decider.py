@@ -12,13 +12,22 @@ from typing import Final
 
 import structlog
 
-from app.domain.changes import Change
+from app.domain.changes import Change, Signal
 from app.domain.contact import Contact
-from app.domain.decide import Decision, decide, view
+from app.domain.decide import Decision, decide, decide_due, view
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.model import Rules
 from app.errors import Halted, Poison, RuleError
-from app.handling.batch import DecidedBatch, Fetched, PartitionBatch, SourceKey, begin
+from app.handling.batch import (
+    DecidedBatch,
+    Due,
+    Fetched,
+    PartitionBatch,
+    PartitionDue,
+    SourceKey,
+    begin,
+    begin_due,
+)
 from app.handling.cache import ContactCache, Entry, Key
 from app.handling.dead_letters import dead_letter_row
 from app.handling.partition import OwnedPartition
@@ -74,6 +83,8 @@ class Decider:
         """Producers named in the metrics so far."""
         self._moves: Counter[tuple[str, str, str]] = Counter()
         """(model, from, to)"""
+        self._breaches: Counter[str] = Counter()
+        """By timer."""
 
     async def decide(
         self,
@@ -95,6 +106,44 @@ class Decider:
                 raise Halted(f"partition {owned.partition}: {halted}", owned.partition) from halted
         self._report(fetched)
         return batch
+
+    async def decide_due(self, number: int, due: Due, now: Microseconds) -> DecidedBatch:
+        """As `decide`, without records: what is due at each partition's horizon fires."""
+        batch = DecidedBatch(number=number, decided_at=now, fetched=[])
+        begun = [begin_due(each.owned, each.horizon) for each in due]
+        brought = await self._bring_due(due)
+        for each, part, touched in zip(due, begun, brought, strict=True):
+            partition = each.owned.partition
+            try:
+                await self._fire(batch, each, part, touched)
+                await self._collect(batch, partition, touched, part)
+            except Halted as halted:
+                raise Halted(f"partition {partition}: {halted}", partition) from halted
+            self._close(batch, part, [], [])
+        self._report([])
+        return batch
+
+    async def _fire(
+        self,
+        batch: DecidedBatch,
+        due: PartitionDue,
+        part: PartitionBatch,
+        touched: dict[Key, "_Touched"],
+    ) -> None:
+        horizon = part.horizon
+        for n, row in enumerate(due.contacts):
+            if n % TURN_RECORDS == 0:
+                await asyncio.sleep(0)
+            mine = touched[row.tenant, row.contact_id]
+            contact = mine.entry.contact
+            try:
+                mine.told(decide_due(contact, self._rules, horizon))
+            except RuleError as failed:
+                log.error("timer_refused", partition=due.owned.partition, why=str(failed))
+                contact.rollback()
+            check_at = contact.check_at
+            if check_at is not None and check_at <= horizon:
+                batch.stuck.append(row)
 
     async def _decode_all(
         self, records: Sequence[SourceRecord]
@@ -120,7 +169,7 @@ class Decider:
         """Each partition's contacts: from memory, else loaded; unknown ones begin empty."""
         cache = self._cache
         brought: list[dict[Key, _Touched]] = []
-        missing: dict[Key, tuple[int, dict[Key, _Touched]]] = {}
+        missing: _Missing = {}
         for (owned, _), items in zip(fetched, decoded, strict=True):
             touched: dict[Key, _Touched] = {}
             for item in items:
@@ -133,8 +182,29 @@ class Decider:
                         else:
                             touched[key] = _Touched(entry)
             brought.append(touched)
-        if not missing:
-            return brought
+        if missing:
+            await self._load_missing(missing)
+        return brought
+
+    async def _bring_due(self, due: Due) -> list[dict[Key, "_Touched"]]:
+        brought: list[dict[Key, _Touched]] = []
+        missing: _Missing = {}
+        for each in due:
+            touched: dict[Key, _Touched] = {}
+            for row in each.contacts:
+                key = (row.tenant, row.contact_id)
+                entry = self._cache.get(key)
+                if entry is None:
+                    missing[key] = (each.owned.partition, touched)
+                else:
+                    touched[key] = _Touched(entry)
+            brought.append(touched)
+        if missing:
+            await self._load_missing(missing)
+        return brought
+
+    async def _load_missing(self, missing: "_Missing") -> None:
+        cache = self._cache
         for row in await self._load([(p, *key) for key, (p, _) in missing.items()]):
             key = (row.tenant, row.contact_id)
             contact = Contact.stored(
@@ -144,7 +214,6 @@ class Decider:
             touched[key] = _Touched(cache.put(key, contact, partition))
         for key, (partition, touched) in missing.items():
             touched[key] = _Touched(cache.put(key, Contact.new(*key), partition))
-        return brought
 
     async def _decide_partition(
         self,
@@ -155,14 +224,19 @@ class Decider:
         items: Sequence[Interaction | Forwarded | Poison],
         touched: dict[Key, "_Touched"],
     ) -> None:
-        tally, rules, now = self._tally, self._rules, batch.decided_at
+        tally, rules = self._tally, self._rules
         batch_seq = part.position.batch_seq
+        horizon = part.horizon
+        horizon_ms = horizon // 1000
         accepted: list[SourceRecord] = []
         other: list[OutputRecord] = []
         first_dead = len(batch.dead_letters)
         for n, (record, item) in enumerate(zip(records, items, strict=True)):
             if n % TURN_RECORDS == 0:
                 await asyncio.sleep(0)
+            if record.timestamp_ms > horizon_ms:
+                horizon_ms = record.timestamp_ms
+                horizon = horizon_ms * 1000
             if type(item) is Interaction:
                 mine = touched[item.tenant, item.contact_id]
                 contact = mine.entry.contact
@@ -172,13 +246,13 @@ class Decider:
                     )
                 address = Address(batch_seq, len(accepted))
                 try:
-                    decision = decide(contact, item, address, rules, now)
+                    decision = decide(contact, item, address, rules, horizon)
                 except RuleError as poison:
-                    mine.redo(rules, now)
+                    mine.redo(rules)
                     self._bury(batch, owned, record, poison, other)
                     continue
                 accepted.append(record)
-                mine.add(item, address, decision)
+                mine.add(item, address, horizon, decision)
                 tally[decision.verdict] += 1
                 if not item.is_backfill:
                     batch.event_times.append(item.time)
@@ -190,14 +264,28 @@ class Decider:
                 assert isinstance(item, Poison)
                 self._bury(batch, owned, record, item, other)
         await self._collect(batch, owned.partition, touched, part)
+        self._close(batch, part, accepted, other)
+        tally["dead_letter"] += len(batch.dead_letters) - first_dead
+
+    def _close(
+        self,
+        batch: DecidedBatch,
+        part: PartitionBatch,
+        accepted: Sequence[SourceRecord],
+        other: Sequence[OutputRecord],
+    ) -> None:
+        """What is stored of it, and the header that every record of it carries."""
         part.records += other
-        header = ("funnel-batch", b"%s/%d/%d" % (self._lane, owned.partition, batch_seq))
+        position = part.position
+        header = (
+            "funnel-batch",
+            b"%s/%d/%d" % (self._lane, position.partition, position.batch_seq),
+        )
         for output in part.records:
             output.headers.append(header)
         part.n = len(accepted)
         part.events = pack(accepted)
         part.outputs = pack(part.records)
-        tally["dead_letter"] += len(batch.dead_letters) - first_dead
         batch.parts.append(part)
 
     async def _collect(
@@ -211,6 +299,7 @@ class Decider:
         counters: Counter[tuple[str, str]] = Counter()
         now = batch.decided_at
         encoder = self._encoder
+        earliest = batch.check_at
         for n, ((tenant, contact_id), mine) in enumerate(touched.items()):
             if n % TURN_RECORDS == 0:
                 await asyncio.sleep(0)
@@ -224,6 +313,9 @@ class Decider:
             change, chunks = taken
             entry.batch = batch.number
             batch.contacts.append(ContactRow(partition, change))
+            check_at = change.check_at
+            if check_at is not None and check_at < earliest:
+                earliest = check_at
             if chunks:
                 batch.sealed += [SealedRow(partition, chunk) for chunk in chunks]
             self._cache.resize(entry)
@@ -232,6 +324,10 @@ class Decider:
                 part.records += encoder.change(tenant, contact_id, partition, now, moved)
                 if moved.kind == "changed":
                     self._moves[moved.model, moved.from_stage, moved.to_stage] += 1
+            for said in mine.signals:
+                part.records.append(encoder.signal(tenant, contact_id, partition, now, said))
+                if said.kind == "sla_breached":
+                    self._breaches[said.details["timer"]] += 1
             if shown is not None:
                 part.records.append(
                     encoder.snapshot(
@@ -244,6 +340,7 @@ class Decider:
                 if contact.stage != "none":
                     counters[tenant, contact.stage] += 1
                 entry.stage = contact.stage
+        batch.check_at = earliest
         batch.counters += [
             CounterDelta(partition, tenant, stage, delta)
             for (tenant, stage), delta in sorted(counters.items())
@@ -286,31 +383,47 @@ class Decider:
                 self._metrics.interactions_handled.labels(outcome).inc(n)
         for move, n in self._moves.items():
             self._metrics.transitions.labels(*move).inc(n)
+        for timer, n in self._breaches.items():
+            self._metrics.sla_breaches.labels(timer).inc(n)
         self._tally.clear()
         self._moves.clear()
+        self._breaches.clear()
 
 
 class _Touched:
     """A contact in this batch: what was decided about it, in order."""
 
-    __slots__ = ("changes", "entry", "items", "snapshot_due")
+    __slots__ = ("changes", "entry", "items", "signals", "snapshot_due")
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
-        self.items: list[tuple[Interaction, Address]] = []
+        self.items: list[tuple[Interaction, Address, Microseconds]] = []
         self.changes: list[Change] = []
+        self.signals: list[Signal] = []
         self.snapshot_due = False
 
-    def add(self, item: Interaction, address: Address, decision: Decision) -> None:
-        self.items.append((item, address))
+    def add(
+        self, item: Interaction, address: Address, horizon: Microseconds, decision: Decision
+    ) -> None:
+        self.items.append((item, address, horizon))
+        self.told(decision)
+
+    def told(self, decision: Decision) -> None:
         if decision.snapshot_due:
             self.changes += decision.changes
             self.snapshot_due = True
+        if decision.signals:
+            self.signals += decision.signals
 
-    def redo(self, rules: Rules, now: Microseconds) -> None:
+    def redo(self, rules: Rules) -> None:
         """After a rule failed half-way: back to the start of the batch, then again without it."""
-        items, self.items, self.changes = self.items, [], []
+        items, self.items, self.changes, self.signals = self.items, [], [], []
         self.snapshot_due = False
         self.entry.contact.rollback()
-        for item, address in items:
-            self.add(item, address, decide(self.entry.contact, item, address, rules, now))
+        for item, address, horizon in items:
+            decision = decide(self.entry.contact, item, address, rules, horizon)
+            self.add(item, address, horizon, decision)
+
+
+_Missing = dict[Key, tuple[int, dict[Key, _Touched]]]
+"""What is to be loaded: its partition, and where it is wanted."""

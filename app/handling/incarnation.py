@@ -1,4 +1,4 @@
-"""One life of a lane: an id, a producer, three database sessions, and what it remembers.
+"""One life of a lane: an id, a producer, four database sessions, and what it remembers.
 
 It ends by draining (`stop` was set) or by an exception. After any but a drain its memory is thrown
 away, its id is never used again, and the next incarnation takes every partition over.
@@ -6,25 +6,32 @@ away, its id is never used again, and the next incarnation takes every partition
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
 
 from app.errors import Poison, Unavailable, Unclean
 from app.failpoints import Failpoint, InjectedFault, hit
+from app.handling.alarm import Alarm
 from app.handling.batch import SourceKey
 from app.handling.cache import ContactCache
+from app.handling.checks import checks_on
 from app.handling.holdings import Holdings
+from app.handling.horizon import Horizon
 from app.handling.lag import measure
-from app.handling.parts import Lent, Parts
+from app.handling.parts import Firing, Lent, Parts
 from app.handling.pipeline import Pipeline
 from app.handling.stall import StallGuard
 from app.handling.takeover import Takeover
+from app.handling.timers import Timers
 from app.storage import apply as applying
 from app.storage.connect import connect
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
 WATCH_SECONDS: Final = 0.5
+SESSIONS: Final = 4
+"""To apply, to load, to own, and to look for due timers."""
 
 
 class Incarnation:
@@ -44,8 +51,16 @@ class Incarnation:
         self._outlet = parts.outlet(owner)
         self._cache = ContactCache(parts.settings.lane.cache_max_bytes)
         self.holdings = Holdings(parts, owner, self._cache, stall, halted)
+        self._alarm = Alarm()
         self.pipeline = Pipeline(
-            parts, self.holdings, self._cache, self._outlet, suspects, rejected, batch_limit
+            parts,
+            self.holdings,
+            self._cache,
+            self._outlet,
+            self._alarm,
+            suspects,
+            rejected,
+            batch_limit,
         )
         self._connections: list[asyncpg.Connection] = []
         self.is_up = False
@@ -57,22 +72,23 @@ class Incarnation:
             # The id must be initialised before any row names it: one that never was can't be
             # fenced.
             await self._outlet.start()
-            apply_on, load_on, own_on = await self._connect()
+            apply_on, load_on, own_on, look_on = await self._connect()
             self.holdings.assigned(self._parts.source.assigned())
             self.is_up = True
             pipeline = self.pipeline
-            await self._work(
-                stop,
-                [
-                    self.holdings.take_over(self._takeover(), own_on),
-                    pipeline.take_in(self._parts.decider(self._parts, self._lent(load_on))),
-                    pipeline.apply(apply_on),
-                    pipeline.publish(),
-                    measure(self.holdings.owned, self._parts.source, self._parts.metrics),
-                    self._watch_sessions(),
-                    self._keep_house(),
-                ],
-            )
+            decider = self._parts.decider(self._parts, self._lent(load_on))
+            stages = [
+                self.holdings.take_over(self._takeover(), own_on),
+                pipeline.take_in(decider),
+                pipeline.apply(apply_on),
+                pipeline.publish(),
+                measure(self.holdings.owned, self._parts.source, self._parts.metrics),
+                self._watch_sessions(),
+                self._keep_house(),
+            ]
+            if isinstance(decider, Firing):
+                stages.append(self._timers(decider, look_on).run())
+            await self._work(stop, stages)
         except InjectedFault as fault:
             raise Unclean(str(fault)) from fault
         finally:
@@ -107,7 +123,7 @@ class Incarnation:
 
     async def _connect(self) -> list[asyncpg.Connection]:
         """Its sessions carry the id, so that a successor can end them."""
-        for _ in range(3):
+        for _ in range(SESSIONS):
             hit(Failpoint.INCARNATION_BEFORE_CONNECT)
             self._connections.append(
                 await connect(self._parts.settings.database, application_name=self._owner)
@@ -130,6 +146,16 @@ class Incarnation:
 
     def _lent(self, load_on: asyncpg.Connection) -> Lent:
         return Lent(self._cache, load_on, self.pipeline.applied_so_far, self._rejected)
+
+    def _timers(self, decider: Firing, look_on: asyncpg.Connection) -> Timers:
+        return Timers(
+            self.holdings,
+            Horizon(self._parts.source),
+            checks_on(look_on),
+            self._alarm,
+            partial(self.pipeline.fire, decider),
+            self._parts.metrics,
+        )
 
     def _takeover(self) -> Takeover:
         return Takeover(self._parts, self._owner, self.pipeline.in_transaction)

@@ -18,6 +18,8 @@ class OwnedPartition:
         self.applied = self.decided
         self.published = self.decided
         self.is_active = False
+        self.in_hand = 0
+        """Records that were fetched and are not begun."""
         self._dead_in_a_row = 0
         self._dead_of_window = 0
         self._handled_of_window = 0

@@ -2,13 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import asyncpg
 
 from app.domain.interaction import Microseconds
 from app.errors import Poison
-from app.handling.batch import DecidedBatch, Fetched, SourceKey
+from app.handling.batch import DecidedBatch, Due, Fetched, SourceKey
 from app.handling.cache import ContactCache
 from app.handling.ports import Coordinator, Outlet, Source
 from app.handling.records import Clock
@@ -21,6 +21,15 @@ class Deciding(Protocol):
 
     async def decide(self, number: int, fetched: Fetched, now: Microseconds) -> DecidedBatch:
         """Number and decide one batch. From here on every partition in it has it pending."""
+        ...
+
+
+@runtime_checkable
+class Firing(Protocol):
+    """A decider whose contacts have timers."""
+
+    async def decide_due(self, number: int, due: Due, now: Microseconds) -> DecidedBatch:
+        """As `Deciding.decide`, without records: what is due at each partition's horizon fires."""
         ...
 
 

@@ -15,13 +15,15 @@ from typing import Final
 import asyncpg
 
 from app.errors import Poison, RowRejected
-from app.handling.batch import DecidedBatch, Fetched, SourceKey, key_of
+from app.handling.alarm import Alarm
+from app.handling.batch import DecidedBatch, Due, Fetched, SourceKey, key_of
 from app.handling.cache import ContactCache
 from app.handling.holdings import Holdings
-from app.handling.parts import Deciding, Parts
+from app.handling.parts import Deciding, Firing, Parts
 from app.handling.ports import Outlet, Position
 from app.handling.records import OutputRecord, SourceRecord
 from app.storage import apply as applying
+from app.storage.rows import CheckRow
 from app.telemetry.aggregate import observe_all
 
 FETCH_TIMEOUT_SECONDS: Final = 0.5
@@ -37,6 +39,7 @@ class Pipeline:
         holdings: Holdings,
         cache: ContactCache,
         outlet: Outlet,
+        alarm: Alarm,
         suspects: set[SourceKey],
         rejected: dict[SourceKey, Poison],
         batch_limit: int,
@@ -45,6 +48,7 @@ class Pipeline:
         self._holdings = holdings
         self._cache = cache
         self._outlet = outlet
+        self._alarm = alarm
         self._suspects = suspects
         self._rejected = rejected
         self._narrow_limit = batch_limit
@@ -52,9 +56,13 @@ class Pipeline:
         self._full_limit = lane.batch_max_interactions
         self._max_bytes = lane.batch_max_bytes
         self._dead_limits = parts.settings.dead_letters
-        self._decided: asyncio.Queue[DecidedBatch] = asyncio.Queue(lane.queue_batches)
+        # one more: a batch of due contacts has its own place
+        self._decided: asyncio.Queue[DecidedBatch] = asyncio.Queue(lane.queue_batches + 1)
         self._ahead = asyncio.Semaphore(lane.queue_batches)
         """Of the batches between the fetch and the apply."""
+        self._deciding = asyncio.Lock()
+        """Records and due contacts take turns: one batch is numbered, decided and queued."""
+        self._number = 0
         self._backlog: deque[DecidedBatch] = deque()
         self._backlog_bytes = 0
         self._has_backlog = asyncio.Event()
@@ -67,7 +75,6 @@ class Pipeline:
     async def take_in(self, decider: Deciding) -> None:
         """Fetch and decide, for ever. It fetches when the apply has room for the batch, not before:
         what arrives meanwhile comes with it, so batches grow with the load."""
-        number = 0
         owned = self._holdings.owned
         source = self._parts.source
         while True:
@@ -80,26 +87,45 @@ class Pipeline:
                 for partition, records in sorted(fetched.items())
                 if self._holdings.is_active(partition)
             ]
+            for each, records in mine:
+                each.in_hand += len(records)
             for pieces in chunks(mine, limit, self._max_bytes):
                 if not has_room:
                     await self._ahead.acquire()
                     has_room = True
-                # Between the pieces a partition may be lost: its rest must not be begun.
-                chunk = [(mine, records) for mine, records in pieces if mine.is_active]
-                if not chunk:
-                    continue
-                number += 1
-                self._cache.evict(self._applied_number)
-                try:
-                    batch = await decider.decide(number, chunk, self._parts.clock())
-                except RowRejected:
-                    self.refused = [key_of(record) for _, records in chunk for record in records]
-                    raise
-                self._guard_dead_letters(batch)
-                await self._decided.put(batch)
+                async with self._deciding:
+                    # Between the pieces a partition may be lost: its rest must not be begun.
+                    chunk = [(each, records) for each, records in pieces if each.is_active]
+                    if not chunk:
+                        continue
+                    try:
+                        batch = await decider.decide(self._next(), chunk, self._parts.clock())
+                    except RowRejected:
+                        self.refused = [key_of(r) for _, records in chunk for r in records]
+                        raise
+                    self._guard_dead_letters(batch)
+                    await self._decided.put(batch)
                 has_room = False
             if has_room:
                 self._ahead.release()
+
+    async def fire(self, decider: Firing, due: Due) -> list[CheckRow]:
+        """Fire what is due; back when it is applied. Those that are as due as before."""
+        async with self._deciding:
+            due = [each for each in due if each.owned.is_active]
+            if not due:
+                return []
+            batch = await decider.decide_due(self._next(), due, self._parts.clock())
+            applied = batch.applied = asyncio.Event()
+            await self._decided.put(batch)
+        await applied.wait()
+        return batch.stuck
+
+    def _next(self) -> int:
+        """The number of the batch to decide now."""
+        self._number += 1
+        self._cache.evict(self._applied_number)
+        return self._number
 
     async def apply(self, connection: asyncpg.Connection) -> None:
         """Write decided batches to PostgreSQL, in order, for ever."""
@@ -107,7 +133,8 @@ class Pipeline:
         database = self._parts.settings.database
         while True:
             batch = await self._decided.get()
-            self._ahead.release()
+            if batch.applied is None:
+                self._ahead.release()
             await self._room()
             keys = batch.source_keys()
             started = time.monotonic()
@@ -122,7 +149,8 @@ class Pipeline:
                 self.refused = keys
                 raise
             metrics.apply_seconds.observe(time.monotonic() - started)
-            metrics.batch_size.observe(len(keys))
+            if keys:
+                metrics.batch_size.observe(len(keys))
             for part in batch.parts:
                 part.owned.applied = part.position
             if self._suspects or self._rejected:
@@ -136,6 +164,9 @@ class Pipeline:
             self._backlog_bytes += batch.size_bytes
             self._decided.task_done()
             self._has_backlog.set()
+            self._alarm.stored(batch.check_at)
+            if batch.applied is not None:
+                batch.applied.set()
 
     async def publish(self) -> None:
         """Publish all that was applied since, one Kafka transaction at a time, for ever."""

@@ -67,6 +67,11 @@ class Source(Protocol):
         """The end of each topic's partition as the last fetch saw it; 0: not fetched yet."""
         ...
 
+    def seconds_since_end(self, partition: int) -> float | None:
+        """How long ago all topics of an accepted partition were seen read to their end; None: they
+        are not, or it is not known yet."""
+        ...
+
 
 class Outlet(Protocol):
     """The one transactional producer of an incarnation. Any exception: the outcome is unknown."""

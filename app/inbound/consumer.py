@@ -5,7 +5,9 @@ inside its transactions, never from here.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import (
@@ -99,6 +101,8 @@ class LaneConsumer:
         tps = self._tps(partition)
         for tp, offset in zip(tps, offsets, strict=True):
             self._running.seek(tp, offset)
+            # Seen before, when nobody fetched it perhaps for long: the end is known anew.
+            self._state(tp).highwater = None
         self._running.resume(*tps)
         self._accepted.add(partition)
 
@@ -125,7 +129,7 @@ class LaneConsumer:
     async def _reread(self, tp: TopicPartition, limit: int) -> dict[int, list[SourceRecord]]:
         """A batch that aiokafka can't read, by itself."""
         consumer = self._running
-        state = consumer._subscription.subscription.assignment.state_value(tp)
+        state = self._state(tp)
         offset = state.position
         source = await fetch_again(consumer._client, tp, offset)
         records, _ = unpack(source, tp, self._index[tp.topic], limit)
@@ -158,6 +162,25 @@ class LaneConsumer:
         tps = self._tps(partition)
         assigned = self._running.assignment()
         return tuple(self._running.highwater(tp) or 0 if tp in assigned else 0 for tp in tps)
+
+    def seconds_since_end(self, partition: int) -> float | None:
+        """By positions, not by the records' offsets: markers of transactions stand behind them."""
+        tps = self._tps(partition)
+        if partition not in self._accepted or not self._running.assignment().issuperset(tps):
+            return None
+        states = [self._state(tp) for tp in tps]
+        if not all(
+            each.has_valid_position
+            and each.highwater is not None
+            and each.position >= each.highwater
+            for each in states
+        ):
+            return None
+        seen_ms: int = min(each.timestamp for each in states)
+        return max(0.0, time.time() - seen_ms / 1000)
+
+    def _state(self, tp: TopicPartition) -> Any:
+        return self._running._subscription.subscription.assignment.state_value(tp)
 
     def _check_tasks(self, consumer: AIOKafkaConsumer) -> None:
         """aiokafka's background tasks end for good at what they do not expect, and a fetch then

@@ -72,6 +72,14 @@ CATALOGUE: Final = (
     Metric("fences_total", "counter", "Predecessors fenced"),
     Metric("rebalances_total", "counter", "Group rebalances seen"),
     Metric("incarnations_total", "counter", "Lives of the lane, by why it began", ("reason",)),
+    Metric("timers_due", "gauge", "Contacts found with a timer due: a full batch while many wait"),
+    Metric(
+        "timers_late_seconds",
+        "histogram",
+        "A contact's timers due to their effects applied",
+        buckets=_AGE,
+    ),
+    Metric("sla_breaches_total", "counter", "Service-level clocks that ran out", ("timer",)),
     Metric("ready", "gauge", "1 while /readyz says yes"),
     Metric("build_info", "gauge", "Always 1; the release is in its labels", ("version", "python")),
 )

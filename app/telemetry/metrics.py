@@ -42,6 +42,9 @@ class Metrics:
     fences: Counter
     rebalances: Counter
     incarnations: Counter
+    timers_due: Gauge
+    timers_late_seconds: Histogram
+    sla_breaches: Counter
     ready: Gauge
     build_info: Gauge
 

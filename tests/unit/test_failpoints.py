@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 GUARDED = {
     "app/handling/incarnation.py": {"connect", "prepare"},
+    "app/handling/checks.py": {"earliest_checks", "due_contacts"},
     "app/handling/contact_decider.py": {"load", "load_sealed"},
     "app/handling/takeover.py": {
         "read_partition",
