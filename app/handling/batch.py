@@ -11,6 +11,7 @@ from app.domain.interaction import Microseconds
 from app.handling.partition import OwnedPartition
 from app.handling.ports import Position
 from app.handling.records import OutputRecord, SourceRecord
+from app.storage.account_rows import AccountRows
 from app.storage.rows import (
     ApplyBatch,
     CheckRow,
@@ -51,8 +52,6 @@ class PartitionBatch(msgspec.Struct):
     n: int
     records: list[OutputRecord]
     outputs: bytes
-    horizon: Microseconds
-    """Before its records: timers due by then have fired, or fire with them."""
 
 
 class DecidedBatch(msgspec.Struct):
@@ -70,6 +69,8 @@ class DecidedBatch(msgspec.Struct):
     sealed: list[SealedRow] = []
     dead_letters: list[DeadLetterRow] = []
     counters: list[CounterDelta] = []
+    accounts: AccountRows | None = None
+    """Of the account lane."""
     event_times: list[Microseconds] = []
     """Effective times of live interactions, for the age metric."""
     check_at: Microseconds = NO_CHECK
@@ -90,7 +91,7 @@ class DecidedBatch(msgspec.Struct):
 
     def forget_applied(self) -> None:
         """What publishing does not need."""
-        self.fetched, self.contacts, self.history = [], [], []
+        self.fetched, self.contacts, self.history, self.accounts = [], [], [], None
         for part in self.parts:
             part.events = part.outputs = b""
 
@@ -118,12 +119,12 @@ class DecidedBatch(msgspec.Struct):
                 for part in self.parts
             ],
             counters=self.counters,
+            accounts=self.accounts,
         )
 
 
 def begin(owned: OwnedPartition, records: Sequence[SourceRecord]) -> PartitionBatch:
     """A partition's next batch: numbered, and D as it is once these records are applied."""
-    horizon = owned.decided.as_of
     offsets = list(owned.decided.offsets)
     as_of = 0
     for record in records:
@@ -132,13 +133,13 @@ def begin(owned: OwnedPartition, records: Sequence[SourceRecord]) -> PartitionBa
             as_of = record.timestamp_ms
     position = owned.begin_batch(tuple(offsets), as_of * 1000)
     owned.in_hand -= len(records)
-    return PartitionBatch(owned, position, b"", 0, [], b"", horizon)
+    return PartitionBatch(owned, position, b"", 0, [], b"")
 
 
 def begin_due(owned: OwnedPartition, horizon: Microseconds) -> PartitionBatch:
     """A batch without records: only its number and `as_of` move."""
     position = owned.begin_batch(owned.decided.offsets, horizon)
-    return PartitionBatch(owned, position, b"", 0, [], b"", position.as_of)
+    return PartitionBatch(owned, position, b"", 0, [], b"")
 
 
 def key_of(record: SourceRecord) -> SourceKey:

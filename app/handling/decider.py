@@ -130,7 +130,7 @@ class Decider:
         part: PartitionBatch,
         touched: dict[Key, "_Touched"],
     ) -> None:
-        horizon = part.horizon
+        horizon = part.position.as_of
         for n, row in enumerate(due.contacts):
             if n % TURN_RECORDS == 0:
                 await asyncio.sleep(0)
@@ -226,17 +226,13 @@ class Decider:
     ) -> None:
         tally, rules = self._tally, self._rules
         batch_seq = part.position.batch_seq
-        horizon = part.horizon
-        horizon_ms = horizon // 1000
+        horizon = part.position.as_of
         accepted: list[SourceRecord] = []
         other: list[OutputRecord] = []
         first_dead = len(batch.dead_letters)
         for n, (record, item) in enumerate(zip(records, items, strict=True)):
             if n % TURN_RECORDS == 0:
                 await asyncio.sleep(0)
-            if record.timestamp_ms > horizon_ms:
-                horizon_ms = record.timestamp_ms
-                horizon = horizon_ms * 1000
             if type(item) is Interaction:
                 mine = touched[item.tenant, item.contact_id]
                 contact = mine.entry.contact
@@ -248,11 +244,11 @@ class Decider:
                 try:
                     decision = decide(contact, item, address, rules, horizon)
                 except RuleError as poison:
-                    mine.redo(rules)
+                    mine.redo(rules, horizon)
                     self._bury(batch, owned, record, poison, other)
                     continue
                 accepted.append(record)
-                mine.add(item, address, horizon, decision)
+                mine.add(item, address, decision)
                 tally[decision.verdict] += 1
                 if not item.is_backfill:
                     batch.event_times.append(item.time)
@@ -397,15 +393,13 @@ class _Touched:
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
-        self.items: list[tuple[Interaction, Address, Microseconds]] = []
+        self.items: list[tuple[Interaction, Address]] = []
         self.changes: list[Change] = []
         self.signals: list[Signal] = []
         self.snapshot_due = False
 
-    def add(
-        self, item: Interaction, address: Address, horizon: Microseconds, decision: Decision
-    ) -> None:
-        self.items.append((item, address, horizon))
+    def add(self, item: Interaction, address: Address, decision: Decision) -> None:
+        self.items.append((item, address))
         self.told(decision)
 
     def told(self, decision: Decision) -> None:
@@ -415,14 +409,13 @@ class _Touched:
         if decision.signals:
             self.signals += decision.signals
 
-    def redo(self, rules: Rules) -> None:
+    def redo(self, rules: Rules, horizon: Microseconds) -> None:
         """After a rule failed half-way: back to the start of the batch, then again without it."""
         items, self.items, self.changes, self.signals = self.items, [], [], []
         self.snapshot_due = False
         self.entry.contact.rollback()
-        for item, address, horizon in items:
-            decision = decide(self.entry.contact, item, address, rules, horizon)
-            self.add(item, address, horizon, decision)
+        for item, address in items:
+            self.add(item, address, decide(self.entry.contact, item, address, rules, horizon))
 
 
 _Missing = dict[Key, tuple[int, dict[Key, _Touched]]]

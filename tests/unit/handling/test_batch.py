@@ -17,7 +17,7 @@ def begun(partition: int) -> PartitionBatch:
     owned = OwnedPartition(row)
     record = OutputRecord("out", partition, None, b"x" * 100, [])
     position = owned.begin_batch((7, 4), NOON)
-    return PartitionBatch(owned, position, b"events", 4, [record], b"outputs", NOON)
+    return PartitionBatch(owned, position, b"events", 4, [record], b"outputs")
 
 
 def test_it_moves_every_partition_and_writes_a_segment_for_each() -> None:
