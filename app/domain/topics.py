@@ -17,3 +17,5 @@ class Topic(StrEnum):
 
 CONTACT_LANE_INPUTS = (Topic.INTERACTIONS, Topic.COMMANDS)
 """The contact lane's topic order; both have the same number of partitions."""
+
+ACCOUNT_LANE_INPUTS = (Topic.ACCOUNT_INPUTS,)

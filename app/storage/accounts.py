@@ -6,6 +6,7 @@ from typing import Final
 import asyncpg
 
 from app.domain.account import Member, decode_account
+from app.errors import Halted
 from app.storage.account_rows import AccountKey, MemberKey, StoredAccount
 from app.storage.faults import reading
 
@@ -35,7 +36,15 @@ async def load_accounts(
         return []
     with reading("loading accounts"):
         rows = await connection.fetch(_ACCOUNTS, *zip(*sorted(keys), strict=True))
-    return [StoredAccount(tuple(row)[:3], row[3], decode_account(row[4])) for row in rows]
+    return [_stored(row) for row in rows]
+
+
+def _stored(row: asyncpg.Record) -> StoredAccount:
+    try:
+        return StoredAccount(tuple(row)[:3], row["version"], decode_account(row["state"]))
+    except Halted as halted:
+        partition = row["partition"]
+        raise Halted(f"partition {partition}: {halted}", partition) from halted
 
 
 async def load_members(

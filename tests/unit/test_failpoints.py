@@ -34,6 +34,8 @@ GUARDED = {
     },
     "app/inbound/consumer.py": {"wait_for_assignment", "_reread"},
     "app/storage/apply.py": {"copy_to_table", "executemany", "_commit"},
+    "app/storage/apply_accounts.py": {"execute", "executemany"},
+    "app/handling/account_decider.py": {"load_accounts", "load_members"},
     "app/storage/fence.py": {"execute"},
 }
 """Per module, the calls that cross to Kafka or PostgreSQL on the way of a batch."""
