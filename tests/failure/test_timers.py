@@ -1,0 +1,177 @@
+"""Timers fire though nothing arrives, once whatever happens, and never before the backlog."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from app.bootstrap import now
+from app.domain.timestamps import format_rfc3339
+from app.domain.topics import Topic
+from app.failpoints import Failpoint
+from app.handling.timers import DUE_MAX_CONTACTS
+from tests.failure.conftest import Arm, Once
+from tests.failure.rig import Rig, until
+from tests.failure.rig_reading import header, read
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+DORMANT_DAYS = 180
+
+
+def before_dormant(ahead: int) -> str:
+    """A time of which the timer lead_dormant is due so many microseconds from now."""
+    return format_rfc3339(now() - DORMANT_DAYS * DAY + ahead)
+
+
+async def stage(rig: Rig, contact: str) -> str | None:
+    found: str | None = await rig.database.fetchval(
+        "SELECT stage FROM contact WHERE contact_id = $1", contact
+    )
+    return found
+
+
+async def told(rig: Rig, topic: Topic = Topic.STAGE_CHANGES) -> list[dict[str, Any]]:
+    return [
+        {"contact": record.key.decode(), "ce_id": header(record, "ce_id"),
+         "batch": header(record, "funnel-batch"), **json.loads(record.value)}
+        for record in await read(rig, [rig.name(topic)])
+    ]  # fmt: skip
+
+
+def moves(records: list[dict[str, Any]], contact: str) -> list[tuple[int, str, str, str]]:
+    return [
+        (each["seq"], each["from_stage"], each["to_stage"], each["cause"]["event_id"])
+        for each in records
+        if each["contact"] == contact
+    ]
+
+
+async def test_a_timer_fires_with_no_event_arriving(rig: Rig) -> None:
+    lane = rig.lane()
+    contact = rig.contact_on(1)
+    event = await rig.send(contact, at=before_dormant(SECOND))
+    await until(lambda: rig.database.fetchval("SELECT count(*) = 2 FROM stage_change"))
+    await rig.settled()
+    records = await told(rig)
+    assert moves(records, contact) == [
+        (1, "none", "lead", event),
+        (2, "lead", "recycled", "timer:lead_dormant"),
+    ]
+    fired = records[1]
+    assert fired["decided_at"] >= fired["effective_at"]
+    assert await stage(rig, contact) == "recycled"
+    row = await rig.known_row(1)
+    assert row.batch_seq == 2
+    assert row.next_offsets[0] == 1
+    assert lane.counted("timers_late_seconds_count") == 1
+    nurture = [
+        each for each in await told(rig, Topic.SIGNALS) if each["cause"]["source"] == "/funnel"
+    ]
+    assert [each["track"] for each in nurture] == ["educate"]
+
+
+async def test_a_timer_that_was_applied_and_not_published_is_published_once(rig: Rig) -> None:
+    first = rig.lane()
+    await first.owns(0, 1)
+    contact = rig.contact_on(0)
+    await rig.send(contact, at=before_dormant(3 * SECOND))
+    await rig.settled()
+    first.may_publish.clear()
+    await until(lambda: rig.database.fetchval("SELECT count(*) = 2 FROM stage_change"))
+    await first.kill()
+    second = rig.lane()
+    await rig.settled()
+    assert second.counted("fences_total") == 1
+    for topic in (Topic.STAGE_CHANGES, Topic.SIGNALS, Topic.CONTACTS):
+        records = await told(rig, topic)
+        ids = [each["ce_id"] for each in records]
+        assert len(ids) == len(set(ids)) > 0, topic
+    assert [seq for seq, *_ in moves(await told(rig), contact)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        Failpoint.TIMERS_BEFORE_LOOK,
+        Failpoint.TIMERS_BEFORE_DUE,
+        Failpoint.APPLY_AFTER_COMMIT,
+        Failpoint.PUBLISH_BEFORE_COMMIT,
+    ],
+)
+async def test_a_fault_while_timers_fire_repeats_and_loses_nothing(
+    rig: Rig, arm: Arm, armed: Once, point: Failpoint
+) -> None:
+    lane = rig.lane()
+    await lane.owns(0, 1)
+    contacts = [rig.contact_on(partition) for partition in (0, 1)]
+    for contact in contacts:
+        await rig.send(contact, at=before_dormant(3 * SECOND))
+    await rig.settled()
+    arm(point)
+    await until(lambda: armed.fired)
+    await until(lambda: lane.ended("unclean") == 1)
+    await until(lambda: rig.database.fetchval("SELECT count(*) = 4 FROM stage_change"))
+    await rig.settled()
+    records = await told(rig)
+    for contact in contacts:
+        assert [to for _, _, to, _ in moves(records, contact)] == ["lead", "recycled"]
+
+
+async def test_the_backlog_is_read_before_its_timers_fire(rig: Rig) -> None:
+    """Down over the due: what arrived meanwhile, before it, counts."""
+    first = rig.lane()
+    contact, idle = rig.contact_on(0), rig.contact_on(0, 1)
+    due = now() + 2 * SECOND
+    await rig.send(contact, at=before_dormant(2 * SECOND))
+    await rig.send(idle, at=before_dormant(2 * SECOND))
+    await rig.settled()
+    await first.drain()
+    for n in range(300):
+        await rig.send(rig.contact_on(0, 2 + n % 20), 2)
+    await rig.send(contact, 1)
+    await rig.flush()
+    assert now() < due, "the machine is too slow for this test"
+    await until(lambda: now() > due)
+    rig.lane(lane={"batch_max_interactions": 5})
+    await until(lambda: stage_is(rig, idle, "recycled"))
+    await rig.settled()
+    records = await told(rig)
+    assert [to for _, _, to, _ in moves(records, contact)] == ["lead", "prospect"]
+    assert [to for _, _, to, _ in moves(records, idle)] == ["lead", "recycled"]
+
+
+async def stage_is(rig: Rig, contact: str, wanted: str) -> bool:
+    return await stage(rig, contact) == wanted
+
+
+async def test_many_due_at_once_drain_in_batches_beside_interactions(rig: Rig) -> None:
+    """Each batch of due contacts is bounded, and interactions are handled between them."""
+    lane = rig.lane()
+    await lane.owns(0, 1)
+    at = before_dormant(3 * SECOND)
+    for n in range(1500):
+        await rig.send(f"c{n}", at=at)
+    await rig.all_applied()
+    sent = 0
+    while not await rig.database.fetchval(
+        "SELECT count(*) = 1500 FROM contact WHERE stage = 'recycled'"
+    ):
+        await rig.send(f"busy{sent}", 2)
+        await rig.flush()
+        sent += 1
+    await rig.settled()
+    records = await told(rig)
+    dormant = [each for each in records if each["cause"]["event_id"] == "timer:lead_dormant"]
+    assert len(dormant) == len({each["contact"] for each in dormant}) == 1500
+    sizes = Counter(each["batch"] for each in dormant)
+    assert max(sizes.values()) <= DUE_MAX_CONTACTS
+    handled = {each["batch"] for each in records if each["contact"].startswith("busy")}
+    assert not handled & sizes.keys()
+    first, last = min(map(number, sizes)), max(map(number, sizes))
+    assert any(first < number(batch) < last for batch in handled)
+
+
+def number(batch: str) -> int:
+    return int(batch.rpartition("/")[2])
