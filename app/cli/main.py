@@ -8,7 +8,19 @@ import sys
 
 import typer
 
-from app.cli import contact, deadletters, demo, dev, lag, migrate, publish, tail, topics, worker
+from app.cli import (
+    contact,
+    deadletters,
+    demo,
+    dev,
+    lag,
+    migrate,
+    model,
+    publish,
+    tail,
+    topics,
+    worker,
+)
 from app.cli import settings as settings_command
 from app.errors import FunnelError, Unavailable
 
@@ -35,6 +47,7 @@ app.command("dev", rich_help_panel=ON_ONE_MACHINE)(dev.dev)
 app.command("worker", rich_help_panel=SERVICE)(worker.worker)
 app.command("migrate", rich_help_panel=SERVICE)(migrate.migrate)
 app.add_typer(topics.group, name="topics", rich_help_panel=SERVICE)
+app.add_typer(model.group, name="model", rich_help_panel=SERVICE)
 app.command("check-config", rich_help_panel=SERVICE)(settings_command.check_config)
 app.command("publish", rich_help_panel=DATA)(publish.publish)
 app.command("tail", rich_help_panel=DATA)(tail.tail)

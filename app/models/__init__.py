@@ -14,8 +14,8 @@ from app.models.calendars import with_holidays
 from app.models.source import Lines, parse
 
 __all__ = [
-    "Lines", "content_hash", "load_definition", "load_rules", "names", "parse", "read_definition",
-    "rules_of",
+    "Lines", "content_hash", "load_definition", "load_rules", "locating", "names", "parse",
+    "read_definition", "rules_of",
 ]  # fmt: skip
 
 EXTENDS_MAX = 4
