@@ -4,21 +4,24 @@ Nothing below imports this; nothing here decides anything but what is wired to w
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import asyncpg
 
 from app.domain.interaction import Microseconds
-from app.domain.topics import CONTACT_LANE_INPUTS, Topic
+from app.domain.topics import ACCOUNT_LANE_INPUTS, CONTACT_LANE_INPUTS, Topic
 from app.errors import Halted, TopicsError
+from app.handling.account_decider import account_decider
 from app.handling.contact_decider import contact_decider
 from app.handling.lane import Lane
 from app.handling.parts import Parts
 from app.handling.ports import Outlet
+from app.inbound.account_inputs import make_account_decoder
 from app.inbound.consumer import LaneConsumer
 from app.inbound.decoding import make_decoder
 from app.models import load_rules
+from app.outbound.account_encoding import make_account_encoder
 from app.outbound.coordinator import BrokerCoordinator
 from app.outbound.encoding import make_encoder
 from app.outbound.publisher import TransactionalOutlet
@@ -32,6 +35,7 @@ from app.storage.migrate import check_revision
 from app.telemetry.metrics import Metrics
 
 CONTACT_LANE: Final = "contacts"
+ACCOUNT_LANE: Final = "accounts"
 
 OUTPUTS: Final = (
     Topic.STAGE_CHANGES,
@@ -40,8 +44,26 @@ OUTPUTS: Final = (
     Topic.SIGNALS,
     Topic.DEAD_LETTERS,
     Topic.COMMANDS,
+    Topic.ACCOUNT_INPUTS,
 )
 """What a contact lane writes to; to the commands topic it forwards off-home records."""
+
+ACCOUNT_OUTPUTS: Final = (Topic.ACCOUNTS, Topic.DEAD_LETTERS)
+
+INPUTS: Final[Mapping[str, Sequence[Topic]]] = {
+    CONTACT_LANE: CONTACT_LANE_INPUTS,
+    ACCOUNT_LANE: ACCOUNT_LANE_INPUTS,
+}
+"""Of each lane, in its topic order."""
+
+
+def build_lanes(settings: Settings, metrics: Metrics) -> dict[str, Lane]:
+    """The lanes of one worker, by name. They share nothing but the process: each is a member of a
+    group of its own, with incarnations of its own."""
+    return {
+        CONTACT_LANE: build_lane(settings, metrics),
+        ACCOUNT_LANE: build_account_lane(settings, metrics),
+    }
 
 
 def build_lane(settings: Settings, metrics: Metrics) -> Lane:
@@ -53,7 +75,9 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
 
     async def prepare() -> Parts:
         """Raises Unavailable (try again), RevisionError, TopicsError, Halted (say so and end)."""
-        partitions = await _home_partitions(settings)
+        homes = await _home_partitions(settings)
+        partitions, accounts = homes[CONTACT_LANE], homes[ACCOUNT_LANE]
+        group = settings.kafka.group_id
         return Parts(
             settings=settings,
             lane=CONTACT_LANE,
@@ -62,7 +86,7 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
             outlet=outlet,
             decider=contact_decider(
                 make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, partitions),
-                make_encoder(rules, settings.kafka.group_id, CONTACT_LANE_INPUTS, partitions),
+                make_encoder(rules, group, CONTACT_LANE_INPUTS, partitions, accounts),
                 rules,
             ),
             metrics=metrics,
@@ -76,16 +100,57 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
     return Lane(settings, metrics, prepare)
 
 
+def build_account_lane(settings: Settings, metrics: Metrics) -> Lane:
+    """The account lane of one worker: the same engine in a group of its own."""
+    rules = load_rules(settings.model, settings.models_dir)
+    settings = for_accounts(settings)
+    kafka, inputs = settings.kafka, ACCOUNT_LANE_INPUTS
+
+    async def keep_house() -> None:
+        await _prepare_database(settings)
+
+    async def prepare() -> Parts:
+        """As that of the contact lane."""
+        partitions = (await _home_partitions(settings))[ACCOUNT_LANE]
+        return Parts(
+            settings=settings,
+            lane=ACCOUNT_LANE,
+            source=LaneConsumer(kafka, inputs),
+            coordinator=BrokerCoordinator(kafka, inputs, ACCOUNT_OUTPUTS),
+            outlet=lambda owner: TransactionalOutlet(kafka, owner, inputs, ACCOUNT_OUTPUTS),
+            decider=account_decider(
+                make_account_decoder(settings.limits, partitions),
+                make_account_encoder(rules, kafka.group_id, inputs, partitions),
+                rules,
+            ),
+            metrics=metrics,
+            clock=now,
+            keep_house=keep_house,
+        )
+
+    return Lane(settings, metrics, prepare)
+
+
+def for_accounts(settings: Settings) -> Settings:
+    """The account lane is another consumer group."""
+    group = f"{settings.kafka.group_id}-accounts"
+    return settings.model_copy(
+        update={"kafka": settings.kafka.model_copy(update={"group_id": group})}
+    )
+
+
 def now() -> Microseconds:
     """The wall clock."""
     return time.time_ns() // 1000
 
 
-async def _home_partitions(settings: Settings) -> int:
-    """N as recorded in PostgreSQL; recorded now where this lane is seen for the first time."""
-    found = await identify(settings.kafka, [*CONTACT_LANE_INPUTS, *OUTPUTS])
-    inputs = [found[topic] for topic in CONTACT_LANE_INPUTS]
-    counts = [topic.partitions for topic in inputs]
+async def _home_partitions(settings: Settings) -> dict[str, int]:
+    """N of each lane as recorded in PostgreSQL; recorded now where a lane is seen for the first
+    time. Either lane asks for both: contacts tell accounts on their home partitions."""
+    found = await identify(
+        settings.kafka, [*CONTACT_LANE_INPUTS, *OUTPUTS, *ACCOUNT_LANE_INPUTS, *ACCOUNT_OUTPUTS]
+    )
+    counts = [found[topic].partitions for topic in CONTACT_LANE_INPUTS]
     if len(set(counts)) != 1:
         raise TopicsError(
             f"{' and '.join(CONTACT_LANE_INPUTS)} must have the same number of partitions, they"
@@ -94,7 +159,10 @@ async def _home_partitions(settings: Settings) -> int:
     await _prepare_database(settings)
     connection = await connect(settings.database, application_name="funnel-prepare")
     try:
-        return await _recorded(connection, inputs)
+        return {
+            lane: await _recorded(connection, lane, [found[topic] for topic in INPUTS[lane]])
+            for lane in INPUTS
+        }
     finally:
         await connection.close()
 
@@ -111,14 +179,14 @@ async def _prepare_database(settings: Settings) -> None:
         await database.dispose()
 
 
-async def _recorded(connection: asyncpg.Connection, inputs: Sequence[TopicIdentity]) -> int:
-    ids = [topic.id for topic in inputs]
-    lane = await ownership.record_lane(
-        connection, CONTACT_LANE, inputs[0].partitions, CONTACT_LANE_INPUTS, ids
-    )
+async def _recorded(
+    connection: asyncpg.Connection, name: str, inputs: Sequence[TopicIdentity]
+) -> int:
+    topics, ids = INPUTS[name], [topic.id for topic in inputs]
+    lane = await ownership.record_lane(connection, name, inputs[0].partitions, topics, ids)
     if list(lane.topic_ids) != ids:
         raise Halted(
-            f"the topics {', '.join(CONTACT_LANE_INPUTS)} are not those this database was filled"
+            f"the topics {', '.join(topics)} are not those this database was filled"
             " from: one was deleted and made again, or this is another cluster. Offsets mean"
             " nothing there: restore the topics, or begin with an empty database."
         )

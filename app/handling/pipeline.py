@@ -245,8 +245,9 @@ class Pipeline:
         metrics = self._parts.metrics
         now = time.monotonic()
         metrics.publish_seconds.observe(now - started)
-        metrics.outbox_batches.set(len(self._backlog))
-        metrics.outbox_oldest_seconds.set(
+        lane = self._parts.lane
+        metrics.outbox_batches.labels(lane).set(len(self._backlog))
+        metrics.outbox_oldest_seconds.labels(lane).set(
             now - self._backlog[0].applied_at if self._backlog else 0.0
         )
         at = self._parts.clock()

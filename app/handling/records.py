@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from app.domain.account import AccountInput
 from app.domain.changes import Change, Signal, View
 from app.domain.interaction import Interaction, Microseconds
 from app.errors import Poison
@@ -79,6 +80,10 @@ class Encoder(Protocol):
         view: View,
     ) -> OutputRecord:
         """On funnel.contacts.v1."""
+        ...
+
+    def account_input(self, told: AccountInput) -> OutputRecord:
+        """On funnel.account-inputs.v1, on the account's home partition."""
         ...
 
     def dead_letter(

@@ -1,4 +1,4 @@
-"""Words and decisions about accounts -> Kafka records, the same bytes on every replay."""
+"""Decisions about accounts -> Kafka records, the same bytes on every replay."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,15 +6,14 @@ from typing import Final
 import msgspec
 import xxhash
 
-from app.domain.account import AccountChange, AccountInput
+from app.domain.account import AccountChange
 from app.domain.changes import Cause, GuardResult
 from app.domain.interaction import Microseconds
-from app.domain.routing import home_partition, routing_key
+from app.domain.routing import routing_key
 from app.domain.timestamps import format_rfc3339
 from app.domain.topics import Topic
 from app.errors import Poison
 from app.handling.account_decider import AccountEncoder
-from app.handling.account_words import write_word
 from app.handling.records import OutputHeaders, OutputRecord, SourceRecord
 from app.outbound.encoding import CloudEventEncoder, Model
 from app.outbound.headers import SOURCE, EventType, Header
@@ -90,19 +89,6 @@ def make_account_encoder(
 ) -> AccountEncoder:
     """`inputs`: the lane's topic order; `partitions`: how many every topic has at least."""
     return AccountEventEncoder(model, group, inputs, partitions)
-
-
-def account_input_record(told: AccountInput, partitions: int) -> OutputRecord:
-    """A contact's word, on its account's home partition: murmur2 modulo the account lane's N."""
-    key = routing_key(told.tenant, told.account_id)
-    headers: OutputHeaders = [(Header.CONTENT_TYPE.value, _JSON)]
-    return OutputRecord(
-        Topic.ACCOUNT_INPUTS.value,
-        home_partition(key, partitions),
-        key.encode(),
-        write_word(told),
-        headers,
-    )
 
 
 def _data(

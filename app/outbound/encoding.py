@@ -7,12 +7,14 @@ from typing import Final, Protocol
 import msgspec
 import xxhash
 
+from app.domain.account import AccountInput
 from app.domain.changes import Change, Signal, View
 from app.domain.interaction import Microseconds
-from app.domain.routing import routing_key
+from app.domain.routing import home_partition, routing_key
 from app.domain.timestamps import format_rfc3339
 from app.domain.topics import Topic
 from app.errors import Poison
+from app.handling.account_words import write_word
 from app.handling.dead_letters import as_dead_letter, exception_name
 from app.handling.records import Encoder, OutputHeaders, OutputRecord, SourceRecord
 from app.outbound.headers import SOURCE, DeadLetterHeader, EventType, Header
@@ -42,7 +44,15 @@ class Model(Protocol):
 class CloudEventEncoder:
     """Implements `Encoder`. Pure: what it returns depends on its arguments only."""
 
-    def __init__(self, model: Model, group: str, inputs: Sequence[str], partitions: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        group: str,
+        inputs: Sequence[str],
+        partitions: int,
+        accounts: int | None = None,
+    ) -> None:
+        self._accounts = partitions if accounts is None else accounts
         self._model = model
         self._group = group.encode()
         self._inputs = inputs
@@ -112,6 +122,12 @@ class CloudEventEncoder:
         key = routing_key(tenant, contact_id).encode()
         return OutputRecord(_CONTACTS, partition, key, _to_json(data), headers)
 
+    def account_input(self, told: AccountInput) -> OutputRecord:
+        key = routing_key(told.tenant, told.account_id)
+        home = home_partition(key, self._accounts)
+        headers: OutputHeaders = [(Header.CONTENT_TYPE.value, b"application/json")]
+        return OutputRecord(_ACCOUNT_INPUTS, home, key.encode(), write_word(told), headers)
+
     def dead_letter(
         self, record: SourceRecord, poison: Poison, failed_at: Microseconds
     ) -> OutputRecord:
@@ -136,9 +152,12 @@ class CloudEventEncoder:
         )
 
 
-def make_encoder(model: Model, group: str, inputs: Sequence[str], partitions: int) -> Encoder:
-    """`inputs`: the lane's topic order; `partitions`: how many every topic has at least."""
-    return CloudEventEncoder(model, group, inputs, partitions)
+def make_encoder(
+    model: Model, group: str, inputs: Sequence[str], partitions: int, accounts: int | None = None
+) -> Encoder:
+    """`inputs`: the lane's topic order; `partitions`: how many every topic has at least;
+    `accounts`: N of the account lane, where that is another."""
+    return CloudEventEncoder(model, group, inputs, partitions, accounts)
 
 
 # Looking a member up in an enum costs more than all else in a header.
@@ -157,6 +176,7 @@ _STAGE_CHANGES, _OPPORTUNITIES, _CONTACTS, _SIGNALS_TOPIC = (
     topic.value
     for topic in (Topic.STAGE_CHANGES, Topic.OPPORTUNITIES, Topic.CONTACTS, Topic.SIGNALS)
 )
+_ACCOUNT_INPUTS: Final = Topic.ACCOUNT_INPUTS.value
 _SIGNALS: Final = {
     "handoff_requested": (EventType.HANDOFF_REQUESTED.value, _OPPORTUNITIES),
     "handoff_withdrawn": (EventType.HANDOFF_WITHDRAWN.value, _OPPORTUNITIES),

@@ -65,8 +65,10 @@ CATALOGUE: Final = (
     Metric("apply_seconds", "histogram", "One PostgreSQL transaction of a batch", buckets=_FAST),
     Metric("publish_seconds", "histogram", "One Kafka transaction", buckets=_FAST),
     Metric("batch_size", "histogram", "Records in a batch", buckets=_COUNTS),
-    Metric("outbox_batches", "gauge", "Batches applied and not yet published"),
-    Metric("outbox_oldest_seconds", "gauge", "Age of the oldest batch not yet published"),
+    Metric("outbox_batches", "gauge", "Batches applied and not yet published", ("lane",)),
+    Metric(
+        "outbox_oldest_seconds", "gauge", "Age of the oldest batch not yet published", ("lane",)
+    ),
     Metric("takeovers_total", "counter", "Partitions taken over"),
     Metric("takeover_seconds", "histogram", "Assigned to first record accepted", buckets=_TAKEOVER),
     Metric("fences_total", "counter", "Predecessors fenced"),

@@ -17,16 +17,17 @@ from app.errors import Poison
 from app.handling.records import OutputRecord, SourceRecord
 from app.inbound.account_inputs import make_account_decoder
 from app.inbound.validation import INTERACTION_SCHEMAS
-from app.outbound.account_encoding import account_input_record, make_account_encoder
+from app.outbound.account_encoding import make_account_encoder
 from app.outbound.headers import EventType, Header
 from app.settings import Limits
 from tests.contract.test_output_schemas import headers_of, valid
 from tests.unit.domain.accounts import ACCOUNT, Account, word
-from tests.unit.outbound.decisions import DECIDED_AT, Model
+from tests.unit.outbound.decisions import DECIDED_AT, Model, encoder
 
 INTERNAL = INTERACTION_SCHEMAS.parent / "internal" / "account-input.json"
 PARTITIONS = 12
 ENCODER = make_account_encoder(Model(), "funnel-accounts", ACCOUNT_LANE_INPUTS, PARTITIONS)
+CONTACTS = encoder(PARTITIONS)
 DECODE = make_account_decoder(Limits(), PARTITIONS)
 
 
@@ -97,7 +98,7 @@ TOLD = msgspec.structs.replace(word("ann", 7, has_intent=True), traceparent="00-
 
 def source(told: AccountInput | None = TOLD, **fields: Any) -> SourceRecord:
     """A word as it stands on the topic; `value` instead of what it is, `data` over its fields."""
-    record = account_input_record(told or TOLD, PARTITIONS)
+    record = CONTACTS.account_input(told or TOLD)
     data = {**json.loads(record.value or b""), **fields.pop("data", {})}
     value = fields.pop("value", json.dumps(data).encode())
     partition = fields.pop("partition", record.partition)
@@ -105,7 +106,7 @@ def source(told: AccountInput | None = TOLD, **fields: Any) -> SourceRecord:
 
 
 def test_an_input_keeps_the_internal_schema_on_its_accounts_home_partition() -> None:
-    record = account_input_record(TOLD, PARTITIONS)
+    record = CONTACTS.account_input(TOLD)
     assert (record.topic, record.key) == (Topic.ACCOUNT_INPUTS, ACCOUNT.encode())
     assert record.partition == home_partition(ACCOUNT, PARTITIONS)
     schema = json.loads(INTERNAL.read_bytes())
@@ -127,7 +128,7 @@ def test_an_input_keeps_the_internal_schema_on_its_accounts_home_partition() -> 
     ids=["a contact", "of a tenant, by a timer", "erased"],
 )
 def test_what_was_written_is_read_back(told: AccountInput) -> None:
-    record = account_input_record(told, PARTITIONS)
+    record = CONTACTS.account_input(told)
     read = DECODE(SourceRecord(0, record.partition, 5, 1, record.key, record.value, ()))
     assert read == told
 
