@@ -4,7 +4,7 @@ from itertools import chain, combinations, product
 
 import pytest
 
-from app.domain.catalogue import CLASSES, EVERY_STEP
+from app.domain.catalogue import CLASSES, EVERY_STEP, SCORE
 from app.domain.chart import Arrow, Table, machine_of, table_of
 from app.domain.rules import Rules
 from app.domain.state import NONE
@@ -65,7 +65,7 @@ def test_what_the_fold_tries_is_the_table_by_priority(name: str) -> None:
     table = table_of(machine_of((NONE, *rules.stages), chart(rules)))
     for kind in rules.types.values():
         for outcome in kind.outcomes:
-            assert set(outcome.triggers) <= {*CLASSES, kind.name, EVERY_STEP}
+            assert set(outcome.triggers) <= {*CLASSES, SCORE, kind.name, EVERY_STEP}
             for stage in (NONE, *rules.stages):
                 pulled = {
                     (way.id, way.to_stage)

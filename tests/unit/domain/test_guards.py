@@ -55,9 +55,9 @@ HOLDS: list[tuple[str, str, list[tuple[str, float, dict[str, Any]]], float, bool
 
 
 def state_after(steps: list[tuple[str, float, dict[str, Any]]], rules: Any = B2B) -> State:
-    one = Story(rules)
-    for kind, day, options in steps:
-        one.tell(kind, day, **options)
+    """With the clicks settled."""
+    one = Story(rules).play(*steps)
+    one.wait(steps[-1][1] + 3 * SECOND if steps else 0)
     return one.contact.fold
 
 
@@ -123,6 +123,7 @@ def test_a_transition_names_the_evidence_it_rests_on() -> None:
     one.tell(FACT, 0, event_id="f")
     one.tell("email.link_clicked", 1, event_id="c1")
     one.tell("email.link_clicked", 2, event_id="c2")
+    one.wait(3)
     assert one.changes[-1].transition == "T2"
     assert set(one.changes[-1].evidence) == {"c2", "c1", "f"}
 

@@ -55,8 +55,9 @@ def test_new_transitions_follow_revocations_oldest_first() -> None:
     assert [(each.kind, each.transition) for each in late] == [
         ("corrected", "T3"),
         ("changed", "T5"),
+        ("changed", "T15"),
     ]
-    assert late[-1].view.stage == one.stage == "customer"
+    assert late[-1].view.stage == one.stage == "opportunity"
 
 
 def test_every_record_tells_the_stage_that_holds_after_it() -> None:

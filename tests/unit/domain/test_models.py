@@ -217,5 +217,6 @@ def test_days_are_those_of_the_models_time_zone() -> None:
         one = compiled({"time_zone": zone})
         for day in clicks:
             one.tell("email.link_clicked", day)
+        one.wait(1)
         assert one.stage == stage, zone
     assert MONDAY % 86_400_000_000 == 0

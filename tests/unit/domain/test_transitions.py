@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.domain.changes import Verdict
-from tests.unit.domain.story import B2B, PROFILE_FIRST, Story, at_stage
+from tests.unit.domain.story import B2B, PROFILE_FIRST, WAIT, Story, at_stage
 
 Steps = list[tuple[str, float, dict[str, Any]]]
 FACT = "qualification.recorded"
@@ -31,7 +31,7 @@ FIRES: list[tuple[str, str, Steps, list[str]]] = [
     (
         "clicks on two days make a prospect",
         "lead",
-        [("email.link_clicked", 1, {}), ("email.link_clicked", 2, {})],
+        [("email.link_clicked", 1, {}), ("email.link_clicked", 2, {}), (WAIT, 3, {})],
         ["T2 prospect"],
     ),
     (
@@ -67,6 +67,15 @@ FIRES: list[tuple[str, str, Steps, list[str]]] = [
     ("an override upwards infers the stages between", "none",
      [("stage.override", 1, {"to_stage": "opportunity"})],
      ["T1 lead", "T2 prospect", "T17 opportunity"]),
+    ("lost for a while is nurtured again", "lost", [(WAIT, 31, {})], ["T7 recycled"]),
+    ("a quiet opportunity goes back", "opportunity", [(WAIT, 61, {})], ["T8 recycled"]),
+    ("a quiet prospect goes back", "prospect", [(WAIT, 121, {})], ["T9 recycled"]),
+    ("a quiet lead goes back", "lead", [(WAIT, 181, {})], ["T10 recycled"]),
+    ("recycled, they talk back", "recycled", [REPLY], ["T11 prospect"]),
+    ("recycled, they show intent", "recycled", [DEMO], ["T11 prospect", "T3 opportunity"]),
+    ("lost, they show intent", "lost", [DEMO], ["T12 opportunity"]),
+    ("a customer wants more", "customer", [DEMO], ["T15 opportunity"]),
+    ("a customer leaves", "customer", [("customer.churned", 1, {})], ["T16 recycled"]),
     ("an override downwards is one move", "customer",
      [("stage.override", 1, {"to_stage": "lead"})], ["T17 lead"]),
 ]  # fmt: skip
@@ -78,9 +87,9 @@ STAYS: list[tuple[str, str, Steps]] = [
     ("a role mailbox makes no lead", "none", [("newsletter.signed_up", 1, {"email": "info@x.io"})]),
     ("an auto-reply makes no prospect", "lead", [("email.replied", 1, {"is_auto_reply": True})]),
     ("a bot's demo request is no intent", "prospect", [("demo.requested", 1, {"automated": True})]),
-    ("one click is not enough", "lead", [("email.link_clicked", 1, {})]),
+    ("one click is not enough", "lead", [("email.link_clicked", 1, {}), (WAIT, 3, {})]),
     ("two clicks on one day are not enough", "lead",
-     [("email.link_clicked", 1, {}), ("email.link_clicked", 1.5, {})]),
+     [("email.link_clicked", 1, {}), ("email.link_clicked", 1.5, {}), (WAIT, 3, {})]),
     ("a call nobody answered", "lead", [("phone.call_held", 1, {"outcome": "no_answer"})]),
     ("a reply is no intent", "prospect", [("email.replied", 1, {})]),
     ("a deadline that had passed is no intent", "prospect",
@@ -99,7 +108,7 @@ STAYS: list[tuple[str, str, Steps]] = [
     ("no fact undoes what a person decided", "disqualified", [(FACT, 4, {})]),
     ("an override to where the contact is", "lead", [("stage.override", 1, {})]),
     ("an override to a stage the model lacks", "lead",
-     [("stage.override", 1, {"to_stage": "recycled"})]),
+     [("stage.override", 1, {"to_stage": "won"})]),
     ("an override without a reason", "prospect", [("stage.override", 1, {"reason": ""})]),
 ]  # fmt: skip
 
@@ -108,17 +117,13 @@ STAYS: list[tuple[str, str, Steps]] = [
     ("stage", "steps", "moves"), [case[1:] for case in FIRES], ids=[case[0] for case in FIRES]
 )
 def test_transition_fires(stage: str, steps: Steps, moves: list[str]) -> None:
-    one = at_stage(stage)
-    for kind, day, options in steps:
-        one.tell(kind, day, **options)
+    one = at_stage(stage).play(*steps)
     assert one.moves == moves
 
 
 @pytest.mark.parametrize(("stage", "steps"), [c[1:] for c in STAYS], ids=[c[0] for c in STAYS])
 def test_contact_stays(stage: str, steps: Steps) -> None:
-    one = at_stage(stage)
-    for kind, day, options in steps:
-        one.tell(kind, day, **options)
+    one = at_stage(stage).play(*steps)
     assert one.moves == []
 
 
@@ -139,7 +144,7 @@ def test_with_profile_first_an_intent_waits_for_the_sector_and_then_passes_all_s
 def test_an_intent_is_used_by_the_opportunity_it_made() -> None:
     one = Story()
     one.tell("demo.requested", 1)
-    one.tell("stage.override", 2, to_stage="prospect")
+    one.tell("stage.override", 2, to_stage="prospect", pin_days=0)
     one.tell(FACT, 3, criterion="need", value="met")
     assert one.stage == "prospect"
 
@@ -148,7 +153,7 @@ def test_an_intent_during_an_opportunity_is_used_too() -> None:
     one = at_stage("opportunity")
     one.tell("pricing.requested", 1)
     one.tell("decision_deadline.communicated", 1.5)
-    one.tell("stage.override", 2, to_stage="prospect")
+    one.tell("stage.override", 2, to_stage="prospect", pin_days=0)
     one.tell(FACT, 3, criterion="need", value="met")
     assert one.stage == "prospect"
 
@@ -206,7 +211,7 @@ def test_customer_ends_by_an_override_away_except_to_opportunity() -> None:
 
 def test_disqualified_by_override_counts_as_by_a_person() -> None:
     one = at_stage("lead")
-    one.tell("stage.override", 1, to_stage="disqualified")
+    one.tell("stage.override", 1, to_stage="disqualified", pin_days=0)
     one.tell(FACT, 2)
     assert one.stage == "disqualified"
 

@@ -19,9 +19,8 @@ def fact(criterion: str, value: Any, day: float = 0, **more: Any) -> tuple[str, 
 
 
 def seen(steps: Steps, day: float = 0, stage: str = "none") -> View:
-    one = at_stage(stage)
-    for kind, when, options in steps:
-        one.tell(kind, when, **options)
+    one = at_stage(stage).play(*steps)
+    one.wait(day)
     return view(one.contact, B2B, MONDAY + round(day * DAY))
 
 
