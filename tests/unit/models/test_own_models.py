@@ -1,5 +1,6 @@
 """A company's own models: found by name, built on shipped ones, refused with the mend."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,13 @@ def test_a_countrys_holidays_are_frozen_into_the_definition_as_dates(tmp_path: P
     assert set(germany) < set(bavaria)
     assert "2026-01-06" in bavaria
     assert not {day for day in germany if not "2000" <= day[:4] <= "2040"}
+
+
+def test_a_compiled_model_is_closed_on_its_holidays(tmp_path: Path) -> None:
+    holidays_of(tmp_path, "DE-BY")
+    epiphany = date(2026, 1, 6).toordinal()
+    assert epiphany in load_rules("closed@1", tmp_path).hours.holidays
+    assert epiphany not in load_rules("b2b-default@1").hours.holidays
 
 
 def test_an_unknown_country_is_refused_with_its_line(tmp_path: Path) -> None:
