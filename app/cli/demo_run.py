@@ -59,10 +59,12 @@ async def run_demo(
 
 
 async def _until_all_owned(to: Sender, running: "Local", stop: asyncio.Event) -> None:
-    """The worker takes its partitions one after the other; sent earlier, the past would wait."""
+    """The lanes take their partitions one after the other; sent earlier, the past would wait."""
     from app.domain.topics import Topic
 
-    partitions = await to.partitions(Topic.INTERACTIONS)
+    partitions = sum(
+        [await to.partitions(topic) for topic in (Topic.INTERACTIONS, Topic.ACCOUNT_INPUTS)]
+    )
     deadline = time.monotonic() + OWN_TIMEOUT_SECONDS
     while sum(totals(running.metrics.takeovers).values()) < partitions:
         await first_of(asyncio.sleep(REFRESH_SECONDS), stop.wait(), running.ended)

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mode import Service
 
     from app.runtime.embedded.stack import EmbeddedStack
-    from app.runtime.lane import LaneRunner
     from app.settings import Settings
     from app.telemetry.metrics import Metrics
 
@@ -52,7 +51,6 @@ class Local:
 
     settings: "Settings"
     metrics: "Metrics"
-    lane: "LaneRunner"
     http_url: str
     stack_file: Path
     ended: "asyncio.Task[int]"
@@ -157,20 +155,22 @@ async def _coordinators_are_up(settings: "Settings") -> None:
 
 @asynccontextmanager
 async def _worker(settings: "Settings", stack: "EmbeddedStack") -> AsyncIterator[Local]:
-    from app.bootstrap import build_lane
+    from app.bootstrap import build_lanes
     from app.cli.stack_file import StackFile, standing
     from app.runtime.http import HttpService
-    from app.runtime.lane import LaneService
+    from app.runtime.lane import health_of, lane_services
     from app.runtime.shell import run
     from app.telemetry.metrics import Metrics
 
     metrics = Metrics()
     drain = settings.lane.drain_timeout_seconds
-    lane = build_lane(settings, metrics)
-    http = HttpService(lane.health, metrics, host=settings.http.host, port=settings.http.port)
+    lanes = build_lanes(settings, metrics)
+    http = HttpService(
+        lambda: health_of(lanes), metrics, host=settings.http.host, port=settings.http.port
+    )
 
     def services() -> list["Service"]:
-        return [http, LaneService(lane, drain_timeout_seconds=drain)]
+        return [http, *lane_services(lanes, drain_timeout_seconds=drain)]
 
     stop, started = asyncio.Event(), asyncio.Event()
     ended = asyncio.create_task(
@@ -183,7 +183,7 @@ async def _worker(settings: "Settings", stack: "EmbeddedStack") -> AsyncIterator
         pids = {"funnel": os.getpid(), "kafka": stack.kafka.pid, "postgres": stack.postgres.pid}
         where = StackFile(stack.bootstrap_servers, stack.database_url, http.url, pids)
         with standing(settings.data_dir, where) as place:
-            yield Local(settings, metrics, lane, http.url, place, ended)
+            yield Local(settings, metrics, http.url, place, ended)
     finally:
         stop.set()
         await asyncio.wait([ended])

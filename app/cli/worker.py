@@ -1,4 +1,4 @@
-"""`funnel worker`: one lane, for production. Run as many as there are cores."""
+"""`funnel worker`: a lane of each kind, for production. Run as many as there are cores."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,9 +39,9 @@ async def _work(settings: "Settings") -> int:
     import structlog
     from mode import Service
 
-    from app.bootstrap import build_lane
+    from app.bootstrap import build_lanes
     from app.runtime.http import HttpService
-    from app.runtime.lane import LaneService
+    from app.runtime.lane import health_of, lane_services
     from app.runtime.shell import run
     from app.telemetry.metrics import Metrics
 
@@ -49,9 +49,11 @@ async def _work(settings: "Settings") -> int:
     drain = settings.lane.drain_timeout_seconds
 
     def services() -> list[Service]:
-        lane = build_lane(settings, metrics)
-        http = HttpService(lane.health, metrics, host=settings.http.host, port=settings.http.port)
+        lanes = build_lanes(settings, metrics)
+        http = HttpService(
+            lambda: health_of(lanes), metrics, host=settings.http.host, port=settings.http.port
+        )
         structlog.get_logger(__name__).info("worker starting", http_port=settings.http.port)
-        return [http, LaneService(lane, drain_timeout_seconds=drain)]
+        return [http, *lane_services(lanes, drain_timeout_seconds=drain)]
 
     return await run(services, drain_timeout_seconds=drain)

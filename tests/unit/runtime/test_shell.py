@@ -11,7 +11,7 @@ from mode import Service
 
 from app.errors import Halted, SetupError
 from app.runtime.http import HttpService
-from app.runtime.lane import LaneService
+from app.runtime.lane import LaneService, health_of, lane_services
 from app.runtime.shell import run
 from app.telemetry import logs
 from app.telemetry.health import Health
@@ -43,7 +43,8 @@ class Lane:
 
 
 def lane_service(lane: Lane, drain_timeout_seconds: float = 5.0) -> LaneService:
-    return LaneService(lane, drain_timeout_seconds=drain_timeout_seconds)
+    (service,) = lane_services({"contacts": lane}, drain_timeout_seconds=drain_timeout_seconds)
+    return service
 
 
 async def test_stop_drains_the_lane_and_exits_0() -> None:
@@ -113,6 +114,45 @@ async def test_lane_that_does_not_drain_is_given_up_after_the_time_out() -> None
     stop.set()
     assert await ended == 0
     assert not lane.drained
+
+
+async def test_lanes_drain_side_by_side() -> None:
+    class Patient(Lane):
+        """Drains only once the other has."""
+
+        async def run(self, stop: asyncio.Event) -> None:
+            await super().run(stop)
+            await other_drained.wait()
+
+    class Other(Lane):
+        async def run(self, stop: asyncio.Event) -> None:
+            await super().run(stop)
+            other_drained.set()
+
+    other_drained, stop = asyncio.Event(), asyncio.Event()
+    lanes = {"contacts": Other(), "accounts": Patient()}
+    services = lane_services(lanes, drain_timeout_seconds=60.0)
+    ended = asyncio.create_task(run(lambda: services, drain_timeout_seconds=60.0, stop=stop))
+    for lane in lanes.values():
+        await lane.running.wait()
+    stop.set()
+    assert await ended == 0
+
+
+async def test_a_bug_in_one_lane_drains_the_other_and_exits_1() -> None:
+    lanes = {"contacts": Lane(), "accounts": Lane(fails_with=ZeroDivisionError("by zero"))}
+    services = lane_services(lanes, drain_timeout_seconds=5.0)
+    assert await run(lambda: services, drain_timeout_seconds=5.0) == 1
+    assert lanes["contacts"].drained
+
+
+async def test_a_process_is_ready_when_each_of_its_lanes_is() -> None:
+    ready, starting = Lane(), Lane()
+    ready.running.set()
+    assert health_of({"contacts": ready, "accounts": ready}) == Health(ready=True)
+    assert health_of({"contacts": ready, "accounts": starting}) == Health(
+        ready=False, reasons=["accounts: partition 3 is being taken over"]
+    )
 
 
 async def test_services_stop_in_reverse_order_of_start() -> None:
