@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from app.cli import printing
+from app.cli.timers import timers
 from app.errors import FunnelError
 
 if TYPE_CHECKING:
@@ -22,7 +23,10 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="The contact's key, as i
 Tenant = Annotated[str, typer.Option(help="Whose contact it is.")]
 LATEST = 10
 
-group = typer.Typer(help="One contact: its state, its history, and why.", no_args_is_help=True)
+group = typer.Typer(
+    help="One contact: its state, its history, why, and what is due.", no_args_is_help=True
+)
+group.command()(timers)
 
 
 class Known(msgspec.Struct, frozen=True):

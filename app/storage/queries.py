@@ -6,7 +6,7 @@ Every function raises Unavailable when PostgreSQL is away.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, Row, Table, and_, func, select
+from sqlalchemy import ColumnElement, Executable, Row, Table, and_, func, select, true
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -45,6 +45,31 @@ async def contact(
     key = _of(contact_table, partition, tenant, contact_id)
     rows = await _rows(engine, select(*columns).where(*key))
     return StoredContact(**rows[0]._mapping) if rows else None
+
+
+async def due_next(
+    engine: AsyncEngine, lane: str, *, limit: int, tenant: str | None = None
+) -> list[StoredContact]:
+    """The contacts whose timers are looked at next, soonest first: a few of each partition, through
+    the index."""
+    of_partition = (
+        select(contact_table)
+        .where(contact_table.c.partition == lane_partition.c.partition)
+        .where(contact_table.c.check_at.is_not(None))
+        .order_by(contact_table.c.check_at)
+        .limit(limit)
+    )
+    if tenant is not None:
+        of_partition = of_partition.where(contact_table.c.tenant == tenant)
+    due = of_partition.correlate(lane_partition).lateral("due")
+    query = (
+        select(*(due.c[name] for name in StoredContact.__struct_fields__))
+        .select_from(lane_partition.join(due, true()))
+        .where(lane_partition.c.lane == lane)
+        .order_by(due.c.check_at)
+        .limit(limit)
+    )
+    return [StoredContact(**row._mapping) for row in await _rows(engine, query)]
 
 
 async def history(

@@ -13,7 +13,7 @@ from app.settings import Database
 from app.storage import contacts, ownership, queries
 from app.storage.connect import connect
 from app.storage.engine import engine
-from app.storage.rows import CounterDelta, HistoryRow, StoredContact
+from app.storage.rows import ContactRow, CounterDelta, HistoryRow, StoredContact
 from tests.storage.batches import (
     LANE,
     NOW,
@@ -49,6 +49,71 @@ async def test_contacts_are_loaded_by_their_key(mine: asyncpg.Connection) -> Non
     plan = "\n".join(row[0] for row in rows)
     assert "Nested Loop" in plan
     assert "Index Scan using contact_pkey" in plan
+
+
+def checks(*names: str, partition: int = 0, since: int = 0) -> list[ContactRow]:
+    """Contacts that are due one microsecond after the other."""
+    made = [contact(name, check_at=NOW + since + n) for n, name in enumerate(names)]
+    return [replace(row, partition=partition) for row in made]
+
+
+async def test_the_earliest_check_of_each_partition_comes_with_the_clock(
+    mine: asyncpg.Connection,
+) -> None:
+    await own(mine, 1)
+    rows = [*checks("a", "b"), *checks("c", partition=1, since=-9), contact("never")]
+    await applied(mine, batch(contacts=rows))
+    before = await mine.fetchval("SELECT clock_timestamp()")
+    now, earliest = await contacts.earliest_checks(mine, [0, 1, 2])
+    assert now >= before
+    assert earliest == {0: NOW, 1: NOW - 9}
+
+
+async def test_due_contacts_are_those_up_to_their_partitions_horizon_earliest_first(
+    mine: asyncpg.Connection,
+) -> None:
+    await own(mine, 1)
+    rows = [*checks("a", "b", "c"), *checks("d", "e", partition=1), contact("never")]
+    await applied(mine, batch(contacts=list(reversed(rows))))
+    found = await contacts.due_contacts(mine, [0, 1, 2], [NOW + 1, NOW, NOW], 9)
+    assert [(row.partition, row.contact_id, row.check_at) for row in found] == [
+        (0, "a", NOW),
+        (0, "b", NOW + 1),
+        (1, "d", NOW),
+    ]
+    few = await contacts.due_contacts(mine, [0, 1], [NOW + 9, NOW + 9], 1)
+    assert [row.contact_id for row in few] == ["a", "d"]
+    assert await contacts.due_contacts(mine, [0], [NOW - 1], 9) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "arguments"),
+    [(contacts._EARLIEST, [[0]]), (contacts._DUE, [[0], [NOW], 9])],
+    ids=["earliest", "due"],
+)
+async def test_timers_are_looked_for_by_their_index(
+    mine: asyncpg.Connection, statement: str, arguments: list[Any]
+) -> None:
+    """In order, so that it reads no further than it must, whatever the statistics say."""
+    rows = await mine.fetch(f"EXPLAIN {statement}", *arguments)
+    plan = "\n".join(row[0] for row in rows)
+    assert " using contact_check_at on contact c" in plan
+    assert "Sort" not in plan
+
+
+async def test_who_is_due_next_is_told_over_all_partitions(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    await own(mine, 1)
+    others = [contact("c", check_at=NOW + 5, tenant="acme"), contact("never")]
+    rows = [*checks("a", "d"), *checks("b", partition=1, since=-3), *others]
+    await applied(mine, batch(contacts=rows))
+    found = await queries.due_next(reads, LANE, limit=9)
+    assert [each.contact_id for each in found] == ["b", "a", "d", "c"]
+    assert [each.contact_id for each in await queries.due_next(reads, LANE, limit=2)] == ["b", "a"]
+    of_one = await queries.due_next(reads, LANE, limit=9, tenant="acme")
+    assert [(each.contact_id, each.state) for each in of_one] == [("c", b"state")]
+    assert await queries.due_next(reads, "another", limit=9) == []
 
 
 async def test_a_contact_is_read_as_it_was_written(
