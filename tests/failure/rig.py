@@ -23,7 +23,7 @@ from app.domain.topics import CONTACT_LANE_INPUTS, Topic
 from app.handling.contact_decider import contact_decider
 from app.handling.holdings import Holdings
 from app.handling.lane import Lane
-from app.handling.parts import Parts
+from app.handling.parts import Deciding, Lent, Parts
 from app.handling.ports import Position
 from app.handling.records import Decoder, OutputRecord
 from app.inbound.consumer import LaneConsumer
@@ -97,7 +97,7 @@ class Running:
         async def prepare() -> Parts:
             return Parts(
                 settings=settings,
-                lane=CONTACT_LANE,
+                lane=rig.lane_name,
                 source=self.source,
                 coordinator=BrokerCoordinator(shared, rig.inputs, rig.outputs),
                 outlet=lambda owner: RigOutlet(
@@ -105,11 +105,7 @@ class Running:
                     rig,
                     self.may_publish,
                 ),
-                decider=contact_decider(
-                    decode,
-                    make_encoder(rig.rules, shared.group_id, CONTACT_LANE_INPUTS, rig.partitions),
-                    rules,
-                ),
+                decider=rig.decider(decode, rules),
                 metrics=self.metrics,
                 clock=now,
                 keep_house=keep_house,
@@ -164,13 +160,17 @@ class Running:
 class Rig:
     """The world of one test."""
 
+    lane_name: str = CONTACT_LANE
+    topics_in: Sequence[Topic] = CONTACT_LANE_INPUTS
+    topics_out: Sequence[Topic] = OUTPUTS
+
     def __init__(
         self, bootstrap_servers: str, database_url: str, unique: str, partitions: int = PARTITIONS
     ) -> None:
         self.partitions = partitions
         self.unique = unique
-        self.inputs = tuple(self.name(topic) for topic in CONTACT_LANE_INPUTS)
-        self.outputs = tuple(self.name(topic) for topic in OUTPUTS)
+        self.inputs = tuple(self.name(topic) for topic in self.topics_in)
+        self.outputs = tuple(self.name(topic) for topic in self.topics_out)
         self.kafka = {"bootstrap_servers": bootstrap_servers, "group_id": f"group-{unique}"}
         self.database_url = database_url
         self.settings = load({}, kafka=self.kafka, database={"url": database_url})
@@ -241,6 +241,12 @@ class Rig:
         running = Running(self, settings, decode or self.decode, rules or self.rules)
         self.lanes.append(running)
         return running
+
+    def decider(self, decode: Decoder, rules: Any) -> Callable[[Parts, Lent], Deciding]:
+        """Of this rig's lanes."""
+        group = self.kafka["group_id"]
+        encoder = make_encoder(self.rules, group, CONTACT_LANE_INPUTS, self.partitions)
+        return contact_decider(decode, encoder, rules)
 
     @property
     def database(self) -> asyncpg.Connection:
@@ -350,7 +356,7 @@ class Rig:
             _, ends = await self.coordinator.bounds(partition)
             if row.next_offsets[0] < ends[0]:
                 return False
-            if row.next_offsets[1] < ends[1] and await self._has_unread_commands(row):
+            if row.next_offsets[1:] < ends[1:] and await self._has_unread_commands(row):
                 return False
             published = await self.coordinator.committed(partition)
             if published is None or published.batch_seq != row.batch_seq:
