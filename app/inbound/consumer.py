@@ -101,8 +101,6 @@ class LaneConsumer:
         tps = self._tps(partition)
         for tp, offset in zip(tps, offsets, strict=True):
             self._running.seek(tp, offset)
-            # Seen before, when nobody fetched it perhaps for long: the end is known anew.
-            self._state(tp).highwater = None
         self._running.resume(*tps)
         self._accepted.add(partition)
 
@@ -164,7 +162,8 @@ class LaneConsumer:
         return tuple(self._running.highwater(tp) or 0 if tp in assigned else 0 for tp in tps)
 
     def seconds_since_end(self, partition: int) -> float | None:
-        """By positions, not by the records' offsets: markers of transactions stand behind them."""
+        """By positions, not by the records' offsets: markers of transactions stand behind them.
+        An end that was seen long ago, before this partition was accepted perhaps, says so."""
         tps = self._tps(partition)
         if partition not in self._accepted or not self._running.assignment().issuperset(tps):
             return None

@@ -119,27 +119,72 @@ async def test_a_fault_while_timers_fire_repeats_and_loses_nothing(
         assert [to for _, _, to, _ in moves(records, contact)] == ["lead", "recycled"]
 
 
+async def test_markers_behind_the_last_record_are_no_backlog(rig: Rig) -> None:
+    """A forwarded record comes in a transaction, of which the marker is never read."""
+    lane = rig.lane()
+    await lane.owns(0, 1)
+    contact = rig.contact_on(0)
+    await rig.send(contact, partition=1, at=before_dormant(SECOND))
+    await until(lambda: stage_is(rig, contact, "recycled"))
+    _, ends = await rig.coordinator.bounds(0)
+    assert (await rig.known_row(0)).next_offsets[1] < ends[1]
+
+
 async def test_the_backlog_is_read_before_its_timers_fire(rig: Rig) -> None:
     """Down over the due: what arrived meanwhile, before it, counts."""
     first = rig.lane()
-    contact, idle = rig.contact_on(0), rig.contact_on(0, 1)
-    due = now() + 2 * SECOND
-    await rig.send(contact, at=before_dormant(2 * SECOND))
-    await rig.send(idle, at=before_dormant(2 * SECOND))
-    await rig.settled()
+    down = Down(rig)
+    await down.arm()
     await first.drain()
-    for n in range(300):
-        await rig.send(rig.contact_on(0, 2 + n % 20), 2)
-    await rig.send(contact, 1)
-    await rig.flush()
-    assert now() < due, "the machine is too slow for this test"
-    await until(lambda: now() > due)
+    await down.over_the_due()
     rig.lane(lane={"batch_max_interactions": 5})
-    await until(lambda: stage_is(rig, idle, "recycled"))
-    await rig.settled()
-    records = await told(rig)
-    assert [to for _, _, to, _ in moves(records, contact)] == ["lead", "prospect"]
-    assert [to for _, _, to, _ in moves(records, idle)] == ["lead", "recycled"]
+    await down.proven()
+
+
+async def test_an_end_seen_before_a_takeover_is_not_the_end(rig: Rig) -> None:
+    """The consumer outlives incarnations; what it knew of a partition nobody read is old."""
+    lane = rig.lane(lane={"batch_max_interactions": 5})
+    down = Down(rig)
+    await down.arm()
+    lane.source.hold(0)
+    await down.over_the_due()
+    await rig.database.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1",
+        (await rig.known_row(0)).owner,
+    )
+    await until(lambda: lane.ended("unavailable") >= 1)
+    await down.proven()
+
+
+class Down:
+    """Two contacts due at the same time while nobody works; one replies before, at the end of a
+    backlog."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.due = now() + 3 * SECOND
+        self.awake, self.idle = rig.contact_on(0), rig.contact_on(0, 1)
+
+    async def arm(self) -> None:
+        for contact in (self.awake, self.idle):
+            await self.rig.send(contact, at=before_dormant(self.due - now()))
+        await self.rig.settled()
+
+    async def over_the_due(self) -> None:
+        rig = self.rig
+        for n in range(300):
+            await rig.send(rig.contact_on(0, 2 + n % 20), 2)
+        await rig.send(self.awake, 1)
+        await rig.flush()
+        assert now() < self.due, "the machine is too slow for this test"
+        await until(lambda: now() > self.due)
+
+    async def proven(self) -> None:
+        await until(lambda: stage_is(self.rig, self.idle, "recycled"))
+        await self.rig.settled()
+        records = await told(self.rig)
+        for contact, to in ((self.awake, "prospect"), (self.idle, "recycled")):
+            assert [move[2] for move in moves(records, contact)] == ["lead", to]
 
 
 async def stage_is(rig: Rig, contact: str, wanted: str) -> bool:
