@@ -239,3 +239,34 @@ account_change = Table(
     PrimaryKeyConstraint("partition", "tenant", "account_id", "seq"),
     comment="contact_id, evidence and cause lose the contacts that were erased",
 )
+
+erasure_key = Table(
+    "erasure_key",
+    metadata,
+    Column("id", Integer, autoincrement=False, nullable=False),
+    _must("secret", LargeBinary),
+    PrimaryKeyConstraint("id"),
+    comment="one row, made when it is first needed: without it the hashes say nothing",
+)
+
+erased = Table(
+    "erased",
+    metadata,
+    _must("digest", LargeBinary),
+    _must("erased_at", _TIME),
+    PrimaryKeyConstraint("digest"),
+    comment="HMAC of the routing key; led by no partition: a hash can't be given a new home",
+)
+
+erasure_job = Table(
+    "erasure_job",
+    metadata,
+    _must("lane", Text),
+    _must("partition", Integer),
+    _must("tenant", _KEY),
+    _must("contact_id", _KEY),
+    _must("next_seq", BigInteger),
+    Column("until_seq", BigInteger),
+    PrimaryKeyConstraint("lane", "partition", "tenant", "contact_id"),
+    comment="segments below next_seq are done; the row goes when those up to until_seq are",
+)
