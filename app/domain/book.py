@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from app.domain.interaction import Microseconds
-from app.domain.state import State
+from app.domain.state import NEVER, State
 from app.errors import Halted
 
 FORMAT: Final = 1
@@ -27,6 +27,8 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     """The latest timers that were told: (name, due)."""
     account: tuple[str | None, str, bool, bool, bool, bool] | None = None
     """(account, stage, is a customer, decides, has an intent, has an open deal)."""
+    account_check: Microseconds = NEVER
+    """When that may no longer be so though nothing happens: an intent or a fact expires."""
 
 
 class Book(msgspec.Struct, array_like=True, gc=False):

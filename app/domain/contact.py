@@ -92,7 +92,7 @@ class Contact:
         """When to look for due timers, by the wall clock: no later than the next due, but after an
         import has come to rest."""
         book = self.evidence.book
-        due = book.state.next_due
+        due = min(book.state.next_due, book.told.account_check)
         return None if due >= NEVER else max(due, book.backfilled_until)
 
     def needs_sealed(self, interaction: Interaction) -> bool:

@@ -12,7 +12,9 @@ from typing import Final
 
 import structlog
 
-from app.domain.changes import Change, Signal
+from app.domain.account import AccountInput
+from app.domain.account_telling import tell_account
+from app.domain.changes import Cause, Change, Signal
 from app.domain.contact import Contact
 from app.domain.decide import Decision, decide, decide_due, view
 from app.domain.interaction import Address, Interaction, Microseconds
@@ -141,6 +143,7 @@ class Decider:
             except RuleError as failed:
                 log.error("timer_refused", partition=due.owned.partition, why=str(failed))
                 contact.rollback()
+            mine.tell_account(self._rules, horizon)
             check_at = contact.check_at
             if check_at is not None and check_at <= horizon:
                 batch.stuck.append(row)
@@ -302,6 +305,7 @@ class Decider:
             entry = mine.entry
             contact = entry.contact
             # before `take_change`, which drops what is decoded
+            mine.tell_account(self._rules, part.position.as_of)
             shown = view(contact, self._rules, now) if mine.snapshot_due else None
             taken = contact.take_change()
             if taken is None:
@@ -324,6 +328,8 @@ class Decider:
                 part.records.append(encoder.signal(tenant, contact_id, partition, now, said))
                 if said.kind == "sla_breached":
                     self._breaches[said.details["timer"]] += 1
+            for word in mine.words:
+                part.records.append(encoder.account_input(word))
             if shown is not None:
                 part.records.append(
                     encoder.snapshot(
@@ -389,13 +395,14 @@ class Decider:
 class _Touched:
     """A contact in this batch: what was decided about it, in order."""
 
-    __slots__ = ("changes", "entry", "items", "signals", "snapshot_due")
+    __slots__ = ("changes", "entry", "items", "signals", "snapshot_due", "words")
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.items: list[tuple[Interaction, Address]] = []
         self.changes: list[Change] = []
         self.signals: list[Signal] = []
+        self.words: list[AccountInput] = []
         self.snapshot_due = False
 
     def add(self, item: Interaction, address: Address, decision: Decision) -> None:
@@ -408,6 +415,14 @@ class _Touched:
             self.snapshot_due = True
         if decision.signals:
             self.signals += decision.signals
+
+    def tell_account(self, rules: Rules, horizon: Microseconds) -> None:
+        """After all that was decided."""
+        cause = None
+        if self.items:
+            item = self.items[-1][0]
+            cause = Cause(item.id, item.source, item.type)
+        self.words += tell_account(self.entry.contact, rules, horizon, self.changes, cause)
 
     def redo(self, rules: Rules, horizon: Microseconds) -> None:
         """After a rule failed half-way: back to the start of the batch, then again without it."""
