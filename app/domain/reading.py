@@ -3,13 +3,16 @@
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from app.domain.calendar import duration_of
+from app.domain.calendar import DAY, duration_of
 from app.domain.interaction import Microseconds
 from app.errors import ModelError
 
 BUSINESS_DAY_HOURS = 8
+NUMBER_MAX = 1_000_000_000
+DURATION_MAX = 36_500 * DAY
+"""A hundred years: what is armed stays a moment that can be stored."""
 _BUSINESS = re.compile(r"(\d{1,3}) ?(bh|bd)", re.ASCII).fullmatch
 Path = tuple[str | int, ...]
 Locate = Callable[[Path], str]
@@ -74,15 +77,20 @@ class Node:
         return self._as(bool, "true or false")
 
     def number(self) -> float:
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+        is_number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        if not is_number or not -NUMBER_MAX <= self.value <= NUMBER_MAX:
             raise self.error(f"{self.value!r} is no number", "write a number")
-        return self.value
+        return cast(float, self.value)
 
     def duration(self) -> Microseconds:
         span = duration_of(self.value) if isinstance(self.value, str) else None
         if span is None:
             raise self.error(
                 f"{self.value!r} is no duration", "write a number and s, min, h or d: `30 d`"
+            )
+        if span > DURATION_MAX:
+            raise self.error(
+                f"{self.value!r} is too long", f"write {DURATION_MAX // DAY} d or less"
             )
         return span
 
