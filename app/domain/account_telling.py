@@ -7,6 +7,7 @@ from app.domain.account import AccountInput
 from app.domain.account_inputs import UNKNOWN, AccountTold, Teller, account_inputs
 from app.domain.changes import Cause, Change
 from app.domain.contact import Contact
+from app.domain.entry import ROLE_MAILBOX
 from app.domain.guards import decision_maker, intent_active
 from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
@@ -56,7 +57,7 @@ def tell_account(
 def standing(state: State, at: Microseconds, rules: Rules) -> AccountTold:
     """Interest shown through a role mailbox makes no person a lead, but it does its account."""
     stage = state.stage
-    if stage == NONE and state.first_inbound_day is not None:
+    if stage == NONE and state.known & ROLE_MAILBOX:
         stage = LEAD
     return (
         state.account_id,

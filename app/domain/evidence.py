@@ -66,6 +66,8 @@ def take_evidence(state: State, entry: Entry, outcome: Outcome, rules: Rules) ->
                 _touch(state, entry)
         return
     if flags & NOBODY or (entry.fields is not None and not is_human(entry)):
+        if flags & ROLE_MAILBOX and is_human(entry):
+            state.known |= ROLE_MAILBOX  # evidence of the account, never of a person
         return
     time = entry.time
     day = rules.day(time)
