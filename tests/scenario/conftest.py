@@ -1,4 +1,4 @@
-"""The service as its users meet it: topics in, topics out; one worker lane for a module's tests."""
+"""The service as its users meet it: topics in, topics out; a worker's lanes for a module's tests."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient
 
-from app.bootstrap import build_lane
+from app.bootstrap import build_lanes
 from app.domain.routing import home_partition
 from app.domain.topics import Topic
 from app.outbound.topics import load_definitions
@@ -23,7 +23,13 @@ from app.storage.migrate import migrate
 from app.telemetry.metrics import Metrics
 
 PARTITIONS = 12
-OUTPUTS = (Topic.STAGE_CHANGES, Topic.OPPORTUNITIES, Topic.CONTACTS, Topic.DEAD_LETTERS)
+OUTPUTS = (
+    Topic.STAGE_CHANGES,
+    Topic.OPPORTUNITIES,
+    Topic.CONTACTS,
+    Topic.DEAD_LETTERS,
+    Topic.ACCOUNTS,
+)
 
 
 class Service:
@@ -34,7 +40,7 @@ class Service:
         producer: AIOKafkaProducer,
         consumer: AIOKafkaConsumer,
         url: str,
-        running: asyncio.Task[None],
+        running: asyncio.Future[list[None]],
     ) -> None:
         self._running = running
         self._producer = producer
@@ -126,9 +132,9 @@ async def service(stack: EmbeddedStack, model: str) -> AsyncIterator[Service]:
         kafka={"bootstrap_servers": stack.bootstrap_servers, "group_id": name},
         database={"url": url},
     )
-    lane = build_lane(settings, Metrics())
     stop = asyncio.Event()
-    running = asyncio.create_task(lane.run(stop))
+    lanes = build_lanes(settings, Metrics()).values()
+    running = asyncio.gather(*(lane.run(stop) for lane in lanes))
     async with (
         AIOKafkaProducer(bootstrap_servers=stack.bootstrap_servers) as producer,
         AIOKafkaConsumer(
