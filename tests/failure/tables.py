@@ -1,4 +1,4 @@
-"""Reads the tables of the service as the checker needs them."""
+"""Reads the tables of the service as the checker needs them: those of the contact lane."""
 
 from collections.abc import Collection
 from typing import Any, Final
@@ -10,6 +10,8 @@ import zstandard
 from tests.failure.envelope import COMMANDS, INTERACTIONS, Coordinates
 from tests.failure.observed import ContactRow, HistoryRow, LaneRow, Observed, SegmentRow
 
+LANE: Final = "contacts"
+"""Accounts have a lane of their own, on the same tables."""
 INPUTS: Final = (INTERACTIONS, COMMANDS)
 
 
@@ -37,9 +39,13 @@ async def read_tables(observed: Observed, database_url: str) -> None:
             }
             observed.lanes = {
                 row["partition"]: LaneRow(row["batch_seq"], _by_topic(row["next_offsets"]))
-                for row in await connection.fetch("SELECT * FROM lane_partition")
+                for row in await connection.fetch(
+                    "SELECT * FROM lane_partition WHERE lane = $1", LANE
+                )
             }
-            segments = "SELECT partition, batch_seq, next_offsets, events FROM segment"
+            segments = (
+                "SELECT partition, batch_seq, next_offsets, events FROM segment WHERE lane = $1"
+            )
             observed.segments = [
                 SegmentRow(
                     row["partition"],
@@ -47,7 +53,7 @@ async def read_tables(observed: Observed, database_url: str) -> None:
                     _by_topic(row["next_offsets"]),
                     _interactions(row["events"]),
                 )
-                for row in await connection.fetch(segments)
+                for row in await connection.fetch(segments, LANE)
             ]
     finally:
         await connection.close()
