@@ -37,7 +37,9 @@ def leave(state: State, to_stage: str) -> None:
 
 
 def _end_handoff(state: State) -> None:
-    state.handoff = None
+    """One that was answered is not withdrawn."""
+    if state.handoff is not None and state.handoff.answer is None:
+        state.handoff = None
     state.clocks.pop("handoff_accept", None)
 
 
@@ -64,9 +66,17 @@ def arrive(
         state.clocks = {}
         if is_override:
             state.is_barred = True
-    if stage == rules.terms.handoff_stage and not hop.inferred and not entry.is_quiet:
+    if not hop.inferred and not entry.is_quiet and _hands_over(stage, transition, rules):
         state.handoff = Handoff(hop.from_stage, stage, state.cycle, n, hop.transition, entry.time)
         start(state, "handoff_accept", entry, rules)
+
+
+def _hands_over(stage: str, transition: Transition, rules: Rules) -> bool:
+    """Sales has not been asked yet: where prospects are handed over, for those who were none."""
+    asked_at = rules.terms.handoff_stage
+    if stage == OPPORTUNITY and asked_at == PROSPECT:
+        return transition.from_stage != PROSPECT
+    return stage == asked_at
 
 
 def _reason(state: State, entry: Entry) -> str | None:

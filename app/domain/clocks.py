@@ -3,7 +3,7 @@
 from typing import Final
 
 from app.domain.entry import Entry
-from app.domain.guards import intent_active
+from app.domain.evidence import is_human, is_identified
 from app.domain.qualification import UNKNOWN, told
 from app.domain.rules import Rules
 from app.domain.state import LEAD, OPPORTUNITY, PROSPECT, RECYCLED, State
@@ -37,14 +37,17 @@ def keep_temperature(state: State, entry: Entry, rules: Rules) -> bool:
     return True
 
 
-def ask_for_profile(state: State, entry: Entry, rules: Rules, has_moved: bool) -> None:
-    """Somebody has to find out the industry: an intent waits for it, or a stage was entered
+def ask_for_profile(
+    state: State, entry: Entry, rules: Rules, *, is_intent: bool, has_moved: bool
+) -> None:
+    """Somebody has to find out the industry: a person's intent waits for it, or a stage was entered
     without it. Not more often than the model says.
     """
     if told(state, "industry", entry.time) != UNKNOWN:
         return
     if rules.terms.is_icp_held:
-        is_wanted = state.stage in (LEAD, RECYCLED) and intent_active(state, entry.time, rules)
+        is_shown = is_intent and is_human(entry) and is_identified(entry)
+        is_wanted = is_shown and state.stage in (LEAD, RECYCLED)
     else:
         is_wanted = has_moved and state.stage in (PROSPECT, OPPORTUNITY)
     if not is_wanted or entry.is_quiet:

@@ -87,9 +87,7 @@ def take_evidence(state: State, entry: Entry, outcome: Outcome, rules: Rules) ->
         if not outcome.is_weak:
             state.strong = seen
         else:
-            if state.weak is not None and state.weak.day != day:
-                state.weak_before = state.weak
-            state.weak = seen
+            _note_weak(state, seen)
         if outcome.is_intent:
             state.last_intent = time
             if state.deadline is not None and not state.deadline.is_cancelled:
@@ -98,6 +96,17 @@ def take_evidence(state: State, entry: Entry, outcome: Outcome, rules: Rules) ->
                 state.intent = seen
     if entry.fields is not None and "deadline" in entry.fields:
         _state_deadline(state, entry, rules)
+
+
+def _note_weak(state: State, seen: Seen) -> None:
+    """The last one, and the last one of an earlier day; a click may settle after a later one."""
+    last = state.weak
+    if last is None or seen.at >= last.at:
+        if last is not None and last.day != seen.day:
+            state.weak_before = last
+        state.weak = seen
+    elif seen.day != last.day:
+        state.weak_before = seen
 
 
 def _touch(state: State, entry: Entry) -> None:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from app.domain.clocks import keep_temperature
+from app.domain.clocks import ask_for_profile, keep_temperature
 from app.domain.entry import FUNNEL, TIMER, Entry
 from app.domain.evidence import outcome_of, take_evidence
 from app.domain.fold import CLICK, STEP, Made, advance
@@ -64,6 +64,8 @@ def _fire(state: State, timer: Timer, rules: Rules) -> Fired:
         moves = rules.timer_moves.get(entry.type)
         if moves is not None and state.stage in moves:
             made = advance(state, entry, moves, rules, False)
+    if made:
+        ask_for_profile(state, entry, rules, is_intent=False, has_moved=True)
     keep_temperature(state, entry, rules)
     state.next_due = soonest(state, rules)
     return Fired(timer, entry, made)

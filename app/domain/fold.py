@@ -72,7 +72,7 @@ def step(state: State, entry: Entry, rules: Rules) -> list[Made]:
         moves, is_intent = outcome.moves, outcome.is_intent
     made = advance(state, entry, moves, rules, is_intent) if state.stage in moves else []
     if made or is_intent:
-        ask_for_profile(state, entry, rules, bool(made))
+        ask_for_profile(state, entry, rules, is_intent=is_intent, has_moved=bool(made))
     if keep_temperature(state, entry, rules) or made or kind.arms or is_intent:
         state.next_due = soonest(state, rules)
     return made

@@ -135,8 +135,13 @@ def no_open_quote(state: State, at: Microseconds, rules: Rules) -> bool:
 
 
 def _is_reopened(state: State, entry: Entry, rules: Rules) -> bool:
-    """A new intent brings back what was lost, unless it did not fit: then only its deal does."""
-    return entry.type == "deal.reopened" or state.reason != "no_fit" or state.is_placed
+    """A person's new intent brings back what was lost, unless it did not fit: then only its deal
+    does.
+    """
+    if entry.type == "deal.reopened":
+        return True
+    is_shown = is_human(entry) and is_identified(entry)
+    return is_shown and (state.reason != "no_fit" or state.is_placed)
 
 
 def _is_rejected(state: State, entry: Entry, rules: Rules) -> bool:
@@ -261,7 +266,7 @@ GUARDS: Final[dict[str, Guard]] = {
         _is_reopened,
         None,
         seen.why_lost,
-        lambda terms: "deal.reopened, or not lost for no_fit",
+        lambda terms: "deal.reopened, or a person's intent where not lost for no_fit",
     ),
     "rejected": Guard(_is_rejected, None, seen.handoff, lambda terms: "the hand-off rejected"),
     "rejected_or_due": Guard(

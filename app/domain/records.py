@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from app.domain.calendar import DAY
 from app.domain.entry import NOBODY, Entry
+from app.domain.qualification import UNKNOWN, told
 from app.domain.rules import Record, Rules
 from app.domain.state import (
     CLOSED_DEALS_MAX,
@@ -41,6 +42,8 @@ def take_fact(state: State, entry: Entry, rules: Rules) -> None:
         _text(entry, "actor"),
         confidence,
     )
+    if state.clocks and told(state, "industry", entry.time) != UNKNOWN:
+        state.clocks.pop("qualification_sla", None)
 
 
 def take_deal_update(state: State, entry: Entry, rules: Rules) -> None:

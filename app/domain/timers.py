@@ -132,7 +132,7 @@ def _dues(state: State, rules: Rules, is_exact: bool) -> Iterator[Due]:
             yield from _of_deadline(state, state.deadline, terms)
         yield from _of_terms(state, terms)
         if "retention_due" in terms:
-            last = max(_active_at(state), state.entered_at)
+            last = _active_at(state) or state.entered_at
             yield "retention_due", last + terms["retention_due"], state.active_arrived
     yield SCORE_CROSSING, next_crossing(state, rules, is_exact), state.active_arrived
 
@@ -168,8 +168,9 @@ def _of_deadline(state: State, deadline: Deadline, terms: Spans) -> Iterator[Due
             deadline.arrived,
         )
     if state.stage == OPPORTUNITY and "deadline_grace" in terms:
-        due = max(deadline.due + terms["deadline_grace"], state.entered_at, state.pin_until or 0)
-        yield "deadline_grace", _after_quotes(state, due), deadline.arrived
+        due = max(deadline.due, state.entered_at) + terms["deadline_grace"]
+        arrived = max(deadline.arrived, state.entered_arrived)
+        yield "deadline_grace", max(_after_quotes(state, due), state.pin_until or 0), arrived
 
 
 def _of_terms(state: State, terms: Spans) -> Iterator[Due]:
