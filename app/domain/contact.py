@@ -145,6 +145,13 @@ class Contact:
             for number, body in sorted(evidence.sealed.items())
         ]
 
+    def forget(self, stage: str) -> None:
+        """Nothing is left but the stage; there is nothing to store any more."""
+        self.stage = self._stored_stage = stage
+        self.version = self.seq = self._stored_seq = 0
+        self._state = self._log = b""
+        self._evidence = self._loaded = None
+
     def rollback(self) -> None:
         """Back to the last stored form; chunks that were loaded stay."""
         self.stage, self.seq = self._stored_stage, self._stored_seq

@@ -18,6 +18,7 @@ from app.storage.rows import (
     ContactRow,
     CounterDelta,
     DeadLetterRow,
+    ErasureRow,
     HistoryRow,
     SealedRow,
     SegmentRow,
@@ -71,6 +72,7 @@ class DecidedBatch(msgspec.Struct):
     counters: list[CounterDelta] = []
     accounts: AccountRows | None = None
     """Of the account lane."""
+    erasures: list[ErasureRow] = []
     event_times: list[Microseconds] = []
     """Effective times of live interactions, for the age metric."""
     check_at: Microseconds = NO_CHECK
@@ -92,6 +94,7 @@ class DecidedBatch(msgspec.Struct):
     def forget_applied(self) -> None:
         """What publishing does not need."""
         self.fetched, self.contacts, self.history, self.accounts = [], [], [], None
+        self.erasures = []
         for part in self.parts:
             part.events = part.outputs = b""
 
@@ -120,6 +123,7 @@ class DecidedBatch(msgspec.Struct):
             ],
             counters=self.counters,
             accounts=self.accounts,
+            erasures=self.erasures,
         )
 
 

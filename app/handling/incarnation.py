@@ -1,4 +1,4 @@
-"""One life of a lane: an id, a producer, four database sessions, and what it remembers.
+"""One life of a lane: an id, a producer, five database sessions, and what it remembers.
 
 It ends by draining (`stop` was set) or by an exception. After any but a drain its memory is thrown
 away, its id is never used again, and the next incarnation takes every partition over.
@@ -17,6 +17,7 @@ from app.handling.alarm import Alarm
 from app.handling.batch import SourceKey
 from app.handling.cache import ContactCache
 from app.handling.checks import checks_on
+from app.handling.erasing import Eraser
 from app.handling.holdings import Holdings
 from app.handling.horizon import Horizon
 from app.handling.lag import measure
@@ -30,8 +31,8 @@ from app.storage.connect import connect
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
 WATCH_SECONDS: Final = 0.5
-SESSIONS: Final = 4
-"""To apply, to load, to own, and to look for due timers."""
+SESSIONS: Final = 5
+"""To apply, to load, to own, to look for due timers, and to erase."""
 
 
 class Incarnation:
@@ -72,7 +73,7 @@ class Incarnation:
             # The id must be initialised before any row names it: one that never was can't be
             # fenced.
             await self._outlet.start()
-            apply_on, load_on, own_on, look_on = await self._connect()
+            apply_on, load_on, own_on, look_on, erase_on = await self._connect()
             self.holdings.assigned(self._parts.source.assigned())
             self.is_up = True
             pipeline = self.pipeline
@@ -85,6 +86,7 @@ class Incarnation:
                 measure(self.holdings.owned, self._parts.source, self._parts.metrics),
                 self._watch_sessions(),
                 self._keep_house(),
+                self._eraser(erase_on).run(),
             ]
             if isinstance(decider, Firing):
                 stages.append(self._timers(decider, look_on).run())
@@ -156,6 +158,10 @@ class Incarnation:
             partial(self.pipeline.fire, decider),
             self._parts.metrics,
         )
+
+    def _eraser(self, erase_on: asyncpg.Connection) -> Eraser:
+        timeout_seconds = self._parts.settings.database.transaction_timeout_seconds
+        return Eraser(self._parts.lane, self._owner, self.holdings, erase_on, timeout_seconds)
 
     def _takeover(self) -> Takeover:
         return Takeover(self._parts, self._owner, self.pipeline.in_transaction)

@@ -16,7 +16,7 @@ import msgspec
 
 from app.errors import Fenced, FunnelError, RowRejected, Unclean
 from app.failpoints import Failpoint, hit
-from app.storage import apply_accounts, fence
+from app.storage import apply_accounts, apply_erasures, fence
 from app.storage.copy_binary import CONTACT_COLUMNS, HISTORY_COLUMNS, contact_rows, history_rows
 from app.storage.faults import DRIVER_ERRORS, described, meaning
 from app.storage.rows import ApplyBatch, DeadLetterRow
@@ -117,7 +117,12 @@ async def apply(
             await _write_history(connection, history)
         if batch.accounts is not None:
             await apply_accounts.write(connection, batch.accounts)
+            if batch.accounts.erased:
+                gone = {(key[0], key[1], key[3]) for key in batch.accounts.erased}
+                await apply_erasures.look_here(connection, batch.lane, gone)
         await _write_rare(connection, batch)
+        if batch.erasures:
+            await apply_erasures.write(connection, batch.erasures)
         await _write_counters_and_segments(connection, batch)
         hit(Failpoint.APPLY_BEFORE_COMMIT)
     except BaseException as failed:

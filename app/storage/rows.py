@@ -146,6 +146,19 @@ class CounterDelta(msgspec.Struct, frozen=True, gc=False):
     delta: int
 
 
+class ErasureRow(msgspec.Struct, frozen=True, gc=False):
+    """A contact of which nothing may be left."""
+
+    partition: int
+    tenant: str
+    contact_id: str
+    expected_version: int
+    """The version its row must have now; 0: there must be none."""
+    digest: bytes
+    """What is kept instead (app.storage.erasure)."""
+    erased_at: Microseconds
+
+
 class ApplyBatch(msgspec.Struct, frozen=True):
     """Everything one PostgreSQL transaction writes for a lane."""
 
@@ -159,3 +172,5 @@ class ApplyBatch(msgspec.Struct, frozen=True):
     counters: list[CounterDelta]
     accounts: AccountRows | None = None
     """Of the account lane."""
+    erasures: list[ErasureRow] = []
+    """Last: a contact's other rows of the batch are not written, or go with the rest."""

@@ -27,10 +27,14 @@ def pack(records: Sequence[Any]) -> bytes:
 
 def unpack(blob: bytes, record: type[Record]) -> list[Record]:
     """The records that `pack` was given. ValueError: a format this release does not know."""
+    return msgspec.msgpack.decode(raw(blob), type=list[record])  # type: ignore[valid-type]
+
+
+def raw(blob: bytes) -> bytes:
+    """Their MessagePack, for a look that needs no decoding. ValueError as of `unpack`."""
     if blob[:1] != _FORMAT:
         raise ValueError(
             f"a segment has format {blob[:1].hex()}, this release reads {_FORMAT.hex()}:"
             " it was written by a newer release"
         )
-    records = _decompress(memoryview(blob)[1:])
-    return msgspec.msgpack.decode(records, type=list[record])  # type: ignore[valid-type]
+    return _decompress(memoryview(blob)[1:])

@@ -21,6 +21,7 @@ RARE = (
     Failpoint.APPLY_BEFORE_SEALED,
     Failpoint.APPLY_BEFORE_REVOCATIONS,
     Failpoint.APPLY_BEFORE_ACCOUNTS,
+    Failpoint.APPLY_BEFORE_ERASURE,
 )
 """Those that a batch of new contacts with a dead letter does not pass."""
 

@@ -35,6 +35,16 @@ GUARDED = {
     "app/inbound/consumer.py": {"wait_for_assignment", "_reread"},
     "app/storage/apply.py": {"copy_to_table", "executemany", "_commit"},
     "app/storage/apply_accounts.py": {"execute", "executemany"},
+    "app/handling/register.py": {"read_secret", "erased_among"},
+    "app/storage/apply_erasures.py": {"execute", "executemany"},
+    "app/handling/erasing.py": {
+        "read_jobs",
+        "set_until",
+        "blank_segments",
+        "read_dead_letters",
+        "delete_dead_letters",
+        "finish",
+    },
     "app/handling/account_decider.py": {"load_accounts", "load_members"},
     "app/storage/fence.py": {"execute"},
 }
