@@ -31,6 +31,27 @@ class Told(msgspec.Struct, array_like=True, gc=False):
     """When that may no longer be so though nothing happens: an intent or a fact expires."""
 
 
+class Link(msgspec.Struct, array_like=True, frozen=True, gc=False, order=True):
+    """identity.linked or .unlinked, in folding order: the last one decides."""
+
+    time: Microseconds
+    source: str
+    id: str
+    other: str
+    is_link: bool
+
+
+class Member(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A linked identity, as this one knows it."""
+
+    tag: list[int]
+    """The link versions of all it came through: a greater one is newer, whatever way it took."""
+    path: list[str]
+    """It, and the identities it came through."""
+    is_here: bool
+    """False: withdrawn."""
+
+
 class Book(msgspec.Struct, array_like=True, gc=False):
     """The row's log is ``newest steps [checkpoint, older steps, [checkpoint]]``, newest first."""
 
@@ -60,6 +81,15 @@ class Book(msgspec.Struct, array_like=True, gc=False):
     told: Told = msgspec.field(default_factory=Told)
     backfilled_until: Microseconds = 0
     """Timers wait until then: an import must not recycle between its own rows."""
+    links: list[Link] = []
+    primary: str | None = None
+    """The identity that this one's evidence is folded under; it has no state of its own then."""
+    link_version: int = 0
+    """Counts the changes of `primary`."""
+    cycle: list[str] = []
+    """The identities that link to one another in a ring of which this one is the root."""
+    members: dict[str, Member] = {}
+    """Identities whose evidence is folded here."""
     retracted: list[tuple[str, str]] = []
     """(source, id) of interactions that do not count, also before they arrive."""
 

@@ -1,7 +1,7 @@
 """What a decision says happened: the closed sum the later layers turn into rows and records."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -65,6 +65,8 @@ class View(msgspec.Struct, frozen=True, gc=False):
     last_touch: Touch | None
     qualification_needed: bool = False
     """An intent or a stage waits for somebody to find out the contact's industry."""
+    linked_to: str | None = None
+    """The identity this one is folded under; it has no stage of its own then."""
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -126,6 +128,16 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     to_stage: str | None = None
     late: bool = False
     traceparent: str | None = None
+
+
+class Command(msgspec.Struct, frozen=True, gc=False):
+    """What a lane tells another contact of the same tenant, through the commands topic."""
+
+    contact_id: str
+    type: str
+    id: str
+    time: Microseconds
+    data: dict[str, Any]
 
 
 class ContactChange(msgspec.Struct, frozen=True, gc=False):

@@ -16,6 +16,8 @@ from app.domain.rules import InteractionType, Rules
 from app.domain.state import Scalar
 
 Fields = dict[str, Scalar]
+Key = tuple[Microseconds, str, str, str]
+"""(effective time, source, id, member)"""
 
 AUTOMATED: Final = 1
 BACKFILL: Final = 2
@@ -54,11 +56,13 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     fields: Fields | None = None
     channel: str | None = None
     campaign_id: str | None = None
+    member: str | None = None
+    """The linked identity it is of; None: the contact's own."""
 
     @property
-    def key(self) -> tuple[Microseconds, str, str]:
+    def key(self) -> Key:
         """Folding order. Python compares strings by code point, which is the UTF-8 byte order."""
-        return self.time, self.source, self.id
+        return self.time, self.source, self.id, self.member or ""
 
     @property
     def is_timer(self) -> bool:

@@ -1,12 +1,12 @@
 """The evidence log while a batch works on it: the row's bytes, its sections, the sealed chunks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from app.domain.book import Book
-from app.domain.entry import TIMER, Entry
+from app.domain.entry import TIMER, Entry, Key
 from app.domain.fold import Made
-from app.domain.interaction import Interaction, Microseconds
+from app.domain.interaction import Interaction
 from app.domain.log import (
     Checkpoint,
     Item,
@@ -24,10 +24,13 @@ from app.domain.sealed_ids import fingerprint_of, may_contain, with_added
 from app.domain.state import State
 
 RETRACTION: Final = "event.retracted"
+REACHING_BACK: Final = frozenset(
+    (RETRACTION, "identity.linked", "identity.unlinked", "identity.evidence", "identity.withdrawn")
+)
+"""What may rewrite the whole log."""
 SECTION_STEPS: Final = 20
 """Steps between two checkpoints; a row keeps up to two sections, older ones are sealed."""
 
-Key = tuple[Microseconds, str, str]
 Past = list[tuple[Entry, Logged | None]]
 """Entries in folding order, each with the step as logged (None: it is new)."""
 
@@ -57,7 +60,7 @@ class EvidenceLog:
         book = self.book
         if not book.chunks or self._loaded is not None:
             return False
-        if interaction.time <= book.sealed_time or interaction.type == RETRACTION:
+        if interaction.time <= book.sealed_time or interaction.type in REACHING_BACK:
             return True
         fingerprint = fingerprint_of(interaction.source, interaction.id)
         return may_contain(book.sealed_ids, fingerprint)
@@ -66,15 +69,15 @@ class EvidenceLog:
         self._loaded = chunks
 
     def has_seen(self, source: str, event_id: str) -> bool:
-        """A step of this identity is in the log."""
+        """A step of the contact's own of this identity is in the log."""
         book = self.book
         needle = needle_of(source, event_id, book.names)
-        if needle in self.log and self._holds(self.items(), source, event_id):
+        if needle in self.log and self._find(self.items(), source, event_id) is not None:
             return True
         if not book.chunks or self._loaded is None:
             return False
         return any(
-            needle in chunk and self._holds(decode_chunk(chunk), source, event_id)
+            needle in chunk and self._find(decode_chunk(chunk), source, event_id) is not None
             for chunk in self._sealed_chunks()
         )
 
@@ -86,34 +89,34 @@ class EvidenceLog:
                 return entry.key < item.key
             assert type(item) is Logged
             if not text_of(item.type, names).startswith(TIMER):
-                return entry.key < (item.time, text_of(item.source, names), item.id)
+                return entry.key < unpack(item, names).key
         return False
 
     def find(self, source: str, event_id: str) -> Entry | None:
-        """The step of this identity. The sealed chunks are loaded if there are any."""
-        names = self.book.names
-        chunks = [] if not self.book.chunks else self._sealed_chunks()
-        for items in (self.items(), *map(decode_chunk, reversed(chunks))):
-            for item in items:
-                if type(item) is Logged and item.id == event_id:
-                    entry = unpack(item, names)
-                    if entry.source == source and not entry.is_timer:
-                        return entry
+        """That step. The sealed chunks are loaded if there are any."""
+        for items in self.pages():
+            if (found := self._find(items, source, event_id)) is not None:
+                return found
         return None
+
+    def pages(self) -> Iterator[list[Item]]:
+        """The whole log, newest first. The sealed chunks are loaded if there are any."""
+        yield self.items()
+        if self.book.chunks:
+            yield from map(decode_chunk, reversed(self._sealed_chunks()))
 
     def items(self) -> list[Item]:
         """Of the row, newest first."""
         return decode_items(self.book.items, self.log)
 
-    def _holds(self, items: list[Item], source: str, event_id: str) -> bool:
+    def _find(self, items: list[Item], source: str, event_id: str) -> Entry | None:
         names = self.book.names
-        return any(
-            type(item) is Logged
-            and item.id == event_id
-            and text_of(item.source, names) == source
-            and not text_of(item.type, names).startswith(TIMER)
-            for item in items
-        )
+        for item in items:
+            if type(item) is Logged and item.id == event_id and item.member is None:
+                entry = unpack(item, names)
+                if entry.source == source and not entry.is_timer:
+                    return entry
+        return None
 
     def _sealed_chunks(self) -> list[bytes]:
         """As stored, with what this batch sealed laid over."""
@@ -144,7 +147,8 @@ class EvidenceLog:
         book = self.book
         if book.mark:
             self._seal()
-        checkpoint = encode(Checkpoint(entry.time, entry.source, entry.id, book.state))
+        last = Checkpoint(entry.time, entry.source, entry.id, book.state, entry.member or "")
+        checkpoint = encode(last)
         book.older = len(self.log)
         self.log = checkpoint + self.log
         book.items += 1
@@ -189,9 +193,11 @@ class EvidenceLog:
                 book.state, book.steps = checkpoint.state, 0
                 return self._past(steps)
         chunk = book.chunks
-        while type(base := items[-1]) is Checkpoint and key < base.key:
+        base = items[-1] if items else None
+        while type(base) is Checkpoint and key < base.key:
             chunk -= 1
             items += decode_chunk(self._sealed_chunks()[chunk])
+            base = items[-1]
         return self._restart(base if type(base) is Checkpoint else None, items, chunk)
 
     def _restart(self, base: Checkpoint | None, items: list[Item], chunks: int) -> Past:

@@ -5,12 +5,12 @@ id stand next to each other, so that a copy is found by searching the bytes.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from xxhash import xxh3_64_digest
 
-from app.domain.entry import Entry, Fields
+from app.domain.entry import Entry, Fields, Key
 from app.domain.fold import Made
 from app.domain.interaction import Microseconds
 from app.domain.state import State
@@ -74,6 +74,7 @@ class Logged(msgspec.Struct, array_like=True, frozen=True, gc=False, tag_field="
     channel: Code | None
     campaign_id: Code | None
     made: list[Published]
+    member: Code | None = None
 
 
 class Checkpoint(
@@ -85,10 +86,11 @@ class Checkpoint(
     source: str
     id: str
     state: State
+    member: str = ""
 
     @property
-    def key(self) -> tuple[Microseconds, str, str]:
-        return self.time, self.source, self.id
+    def key(self) -> Key:
+        return self.time, self.source, self.id, self.member
 
 
 Item = Logged | Checkpoint
@@ -146,6 +148,9 @@ def pack(entry: Entry, made: Sequence[Made], names: list[str]) -> bytes:
     """A `Logged`, from a plain tuple: half the time of building one first."""
     channel, campaign_id = entry.channel, entry.campaign_id
     source, type_ = entry.source, entry.type
+    told = [_published(move, names) for move in made] if made else ()
+    if entry.member is not None:
+        return _pack_of_member(entry, told, names)
     return encode(
         (
             _STEP,
@@ -160,7 +165,27 @@ def pack(entry: Entry, made: Sequence[Made], names: list[str]) -> bytes:
             entry.fields,
             None if channel is None else code_of(channel, names),
             None if campaign_id is None else code_of(campaign_id, names),
-            [_published(move, names) for move in made] if made else (),
+            told,
+        )
+    )
+
+
+def _pack_of_member(entry: Entry, told: Any, names: list[str]) -> bytes:
+    return encode(
+        Logged(
+            entry.time,
+            code_of(entry.source, names),
+            entry.id,
+            code_of(entry.type, names),
+            entry.flags,
+            entry.arrived_at - entry.time,
+            entry.batch_seq,
+            entry.ordinal,
+            entry.fields,
+            None if entry.channel is None else code_of(entry.channel, names),
+            None if entry.campaign_id is None else code_of(entry.campaign_id, names),
+            [Published(*move) for move in told],
+            code_of(entry.member or "", names),
         )
     )
 
@@ -193,11 +218,16 @@ def unpack(step: Logged, names: list[str]) -> Entry:
         step.fields,
         None if channel is None else text_of(channel, names),
         None if campaign_id is None else text_of(campaign_id, names),
+        None if step.member is None else text_of(step.member, names),
     )
 
 
 def digest_of(move: Made) -> bytes:
     """Of all that a correction may change: date, cause, evidence."""
     entry = move.entry
-    told = (move.transition, entry.time, entry.source, entry.id, move.inferred, move.evidence)
+    told: tuple[object, ...] = (
+        move.transition, entry.time, entry.source, entry.id, move.inferred, move.evidence,
+    )  # fmt: skip
+    if entry.member is not None:
+        told = (*told, entry.member)
     return xxh3_64_digest(encode(told))

@@ -1,11 +1,13 @@
 """What others should be told besides the stage: the difference between now and what they know."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from app.domain.book import Book, Told
 from app.domain.changes import Cause, Signal
 from app.domain.contact import Contact
 from app.domain.entry import Entry
+from app.domain.firing import Fired
 from app.domain.history import transition_id
 from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
@@ -26,6 +28,15 @@ class Notice(NamedTuple):
     name: str
     due: Microseconds
     is_quiet: bool
+
+
+def notices(fired: Sequence[Fired]) -> list[Notice]:
+    """Of the timers that went off, those that only tell."""
+    return [
+        Notice(timer.name, timer.due, entry.is_quiet)
+        for timer, entry, _ in fired
+        if timer.name in WARNINGS
+    ]
 
 
 class Teller:

@@ -23,7 +23,9 @@ def view(contact: Contact, rules: Rules, at: Microseconds) -> View:
     if at < state.head_time:
         at = state.head_time
     is_needed = is_qualification_needed(state, rules, at)
-    return _seen(state, rules, at, state.stage, state.cycle, state.is_customer, is_needed)
+    seen = _seen(state, rules, at, state.stage, state.cycle, state.is_customer, is_needed)
+    primary = contact.book.primary
+    return seen if primary is None else replace(seen, linked_to=primary)
 
 
 def viewer(state: State, rules: Rules, at: Microseconds) -> ViewOf:

@@ -14,7 +14,7 @@ import structlog
 
 from app.domain.account import AccountInput
 from app.domain.account_telling import tell_account
-from app.domain.changes import Cause, Change, Signal
+from app.domain.changes import Cause, Change, Command, Signal
 from app.domain.contact import Contact
 from app.domain.decide import Decision, decide, decide_due, view
 from app.domain.interaction import Address, Interaction, Microseconds
@@ -328,6 +328,8 @@ class Decider:
                 part.records.append(encoder.signal(tenant, contact_id, partition, now, said))
                 if said.kind == "sla_breached":
                     self._breaches[said.details["timer"]] += 1
+            for command in mine.commands:
+                part.records.append(encoder.command(tenant, command))
             for word in mine.words:
                 part.records.append(encoder.account_input(word))
             if shown is not None:
@@ -395,13 +397,14 @@ class Decider:
 class _Touched:
     """A contact in this batch: what was decided about it, in order."""
 
-    __slots__ = ("changes", "entry", "items", "signals", "snapshot_due", "words")
+    __slots__ = ("changes", "commands", "entry", "items", "signals", "snapshot_due", "words")
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
         self.items: list[tuple[Interaction, Address]] = []
         self.changes: list[Change] = []
         self.signals: list[Signal] = []
+        self.commands: list[Command] = []
         self.words: list[AccountInput] = []
         self.snapshot_due = False
 
@@ -415,6 +418,8 @@ class _Touched:
             self.snapshot_due = True
         if decision.signals:
             self.signals += decision.signals
+        if decision.commands:
+            self.commands += decision.commands
 
     def tell_account(self, rules: Rules, horizon: Microseconds) -> None:
         """After all that was decided."""
@@ -426,7 +431,8 @@ class _Touched:
 
     def redo(self, rules: Rules, horizon: Microseconds) -> None:
         """After a rule failed half-way: back to the start of the batch, then again without it."""
-        items, self.items, self.changes, self.signals = self.items, [], [], []
+        items, self.items = self.items, []
+        self.changes, self.signals, self.commands = [], [], []
         self.snapshot_due = False
         self.entry.contact.rollback()
         for item, address in items:

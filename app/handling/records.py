@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from app.domain.account import AccountInput
-from app.domain.changes import Change, Signal, View
+from app.domain.changes import Change, Command, Signal, View
 from app.domain.interaction import Interaction, Microseconds
 from app.errors import Poison
 
@@ -67,6 +67,10 @@ class Encoder(Protocol):
         self, tenant: str, contact_id: str, partition: int, decided_at: Microseconds, signal: Signal
     ) -> OutputRecord:
         """On funnel.signals.v1; a hand-off's on funnel.opportunities.v1."""
+        ...
+
+    def command(self, tenant: str, command: Command) -> OutputRecord:
+        """On funnel.commands.v1, in the partition of the contact it is for."""
         ...
 
     def snapshot(

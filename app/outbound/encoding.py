@@ -8,7 +8,7 @@ import msgspec
 import xxhash
 
 from app.domain.account import AccountInput
-from app.domain.changes import Change, Signal, View
+from app.domain.changes import Change, Command, Signal, View
 from app.domain.interaction import Microseconds
 from app.domain.routing import home_partition, routing_key
 from app.domain.timestamps import format_rfc3339
@@ -122,6 +122,22 @@ class CloudEventEncoder:
         key = routing_key(tenant, contact_id).encode()
         return OutputRecord(_CONTACTS, partition, key, _to_json(data), headers)
 
+    def command(self, tenant: str, command: Command) -> OutputRecord:
+        event = {
+            "specversion": "1.0",
+            "id": command.id,
+            "source": SOURCE,
+            "type": command.type,
+            "subject": command.contact_id,
+            "time": format_rfc3339(command.time),
+            "tenantid": tenant,
+            "data": command.data,
+        }
+        key = routing_key(tenant, command.contact_id)
+        home = home_partition(key, self._partitions)
+        headers: OutputHeaders = [(Header.CONTENT_TYPE.value, b"application/cloudevents+json")]
+        return OutputRecord(_COMMANDS, home, key.encode(), _to_json(event), headers)
+
     def account_input(self, told: AccountInput) -> OutputRecord:
         key = routing_key(told.tenant, told.account_id)
         home = home_partition(key, self._accounts)
@@ -177,6 +193,7 @@ _STAGE_CHANGES, _OPPORTUNITIES, _CONTACTS, _SIGNALS_TOPIC = (
     for topic in (Topic.STAGE_CHANGES, Topic.OPPORTUNITIES, Topic.CONTACTS, Topic.SIGNALS)
 )
 _ACCOUNT_INPUTS: Final = Topic.ACCOUNT_INPUTS.value
+_COMMANDS: Final = Topic.COMMANDS.value
 _SIGNALS: Final = {
     "handoff_requested": (EventType.HANDOFF_REQUESTED.value, _OPPORTUNITIES),
     "handoff_withdrawn": (EventType.HANDOFF_WITHDRAWN.value, _OPPORTUNITIES),

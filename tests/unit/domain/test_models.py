@@ -49,6 +49,8 @@ CATALOGUE: dict[str, tuple[str, float, int, int | None]] = {
     "contact.disqualified": ("admin", 0, 30, None),
     "identity.linked": ("identity", 0, 30, None),
     "identity.unlinked": ("identity", 0, 30, None),
+    "identity.evidence": ("identity", 0.0, 30, None),
+    "identity.withdrawn": ("identity", 0.0, 30, None),
     "account.linked": ("identity", 0, 30, None),
     "stage.override": ("admin", 0, 30, None),
     "event.retracted": ("admin", 0, 30, None),
@@ -159,7 +161,7 @@ def test_broken_yaml_names_its_line() -> None:
 
 
 def test_an_unknown_model_says_which_there_are() -> None:
-    with pytest.raises(ModelError, match="b2b-default@1, profile-first@1"):
+    with pytest.raises(ModelError, match="b2b-default@1, content-led@1, "):
         load_rules("b2b@1")
 
 

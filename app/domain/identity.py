@@ -1,0 +1,234 @@
+"""Identity is reversible: each identity keeps its own log, a link folds it under another one.
+
+The linked identity sends its evidence to its primary, and every later interaction; unlinked, it
+withdraws them, and both fold again. A primary that is itself linked passes on what it was sent.
+Nothing is shared: all of it goes through the commands topic, in the lanes' own batches.
+
+Every piece of evidence carries a tag, the link versions of the identities it came through. Tags
+grow with every change of a link, so what arrives late by an older way is known to be old. In a
+ring of links the smallest key is the root: it learns of the ring when its own evidence comes back.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from app.domain.book import Link, Member
+from app.domain.changes import Command
+from app.domain.contact import Contact
+from app.domain.entry import AUTOMATED, Entry
+from app.domain.log import Logged, unpack
+
+LINKED: Final = "identity.linked"
+UNLINKED: Final = "identity.unlinked"
+EVIDENCE: Final = "identity.evidence"
+WITHDRAWN: Final = "identity.withdrawn"
+TYPES: Final = frozenset((LINKED, UNLINKED, EVIDENCE, WITHDRAWN))
+VISITOR: Final = "visitor_id"
+CHUNK_BYTES: Final = 48 * 1024
+"""Of one command's entries, as JSON; a record's limit is 64 KiB."""
+
+_to_json = msgspec.json.Encoder().encode
+
+
+class Sender:
+    """Writes what one decision tells other identities."""
+
+    def __init__(self, contact: Contact, cause: Entry) -> None:
+        self.contact = contact
+        self.cause = cause
+        self.commands: list[Command] = []
+
+    def link(self, other: str, is_link: bool) -> bool:
+        """Note a link or its end; True: the primary changed."""
+        book, cause = self.contact.book, self.cause
+        if other == self.contact.contact_id:
+            return False
+        link = Link(cause.time, cause.source, cause.id, other, is_link)
+        book.links = sorted([*book.links, link])
+        book.cycle = []
+        return self._settle()
+
+    def _settle(self) -> bool:
+        """Move the evidence from the old primary to the one that now holds."""
+        book, me = self.contact.book, self.contact.contact_id
+        primary = None if book.cycle and min(book.cycle) == me else _chosen(book.links)
+        if primary == book.primary:
+            return False
+        self._withdraw_all()
+        book.link_version += 1
+        book.primary = primary
+        self._send_all()
+        return True
+
+    def send_again(self) -> None:
+        """What was sent has changed: a retraction took something out of it."""
+        if self.contact.book.primary is not None:
+            self._withdraw_all()
+            self.contact.book.link_version += 1
+            self._send_all()
+
+    def send(self, entry: Entry) -> None:
+        """A later interaction of a linked identity."""
+        book, me = self.contact.book, self.contact.contact_id
+        if book.primary is not None and entry.type not in TYPES:
+            self._evidence(me, [book.link_version], [me], [entry])
+
+    def _withdraw_all(self) -> None:
+        book, me = self.contact.book, self.contact.contact_id
+        if book.primary is None:
+            return
+        self._say(WITHDRAWN, member=me, tag=[book.link_version])
+        for member, known in book.members.items():
+            if known.is_here and book.primary not in known.path:
+                self._say(WITHDRAWN, member=member, tag=[*known.tag, book.link_version])
+
+    def _send_all(self) -> None:
+        book, me = self.contact.book, self.contact.contact_id
+        if book.primary is None:
+            return
+        # Also of those who have none: a ring is found by what comes round.
+        entries: dict[str, list[Entry]] = {me: []}
+        entries |= {member: [] for member, known in book.members.items() if known.is_here}
+        for entry in whole_log(self.contact):
+            if entry.type in TYPES:
+                continue  # links are their own business
+            entries.setdefault(entry.member or me, []).append(entry)
+        for member, theirs in entries.items():
+            known = book.members.get(member)
+            if known is None:
+                self._evidence(me, [book.link_version], [me], theirs)
+            else:
+                self._pass_on(member, known, theirs)
+
+    def take(self, member: str, tag: list[int], path: list[str]) -> tuple[bool, bool]:
+        """Evidence of `member` comes: (fold it here, drop what was here of it before)."""
+        book = self.contact.book
+        known = book.members.get(member)
+        if known is not None and (tag < known.tag or (tag == known.tag and not known.is_here)):
+            return False, False
+        is_newer = known is not None and known.is_here and tag > known.tag
+        book.members[member] = Member(tag, path, True)
+        return True, is_newer
+
+    def pass_on(self, member: str, entries: Sequence[Entry]) -> None:
+        """What a linked identity is sent goes on to its primary."""
+        if self.contact.book.primary is not None:
+            self._pass_on(member, self.contact.book.members[member], entries)
+
+    def _pass_on(self, member: str, known: Member, entries: Sequence[Entry]) -> None:
+        """Not to where it has been; but whose own it is must learn that there is a ring."""
+        book = self.contact.book
+        if book.primary in known.path and book.primary != member:
+            return
+        if book.primary == member:
+            entries = ()
+        path = [*known.path, self.contact.contact_id]
+        self._evidence(member, [*known.tag, book.link_version], path, entries)
+
+    def close_ring(self, tag: list[int], path: list[str]) -> bool:
+        """The contact's own evidence came back; True: it is the root, and its primary changed.
+
+        What was sent before the link changed says nothing. A ring opens when one of it withdraws:
+        that comes after this by the same way.
+        """
+        book, me = self.contact.book, self.contact.contact_id
+        if book.primary is None or tag[0] != book.link_version or min(path) != me:
+            return False
+        book.cycle = path
+        return self._settle()
+
+    def withdraw(self, member: str, tag: list[int]) -> bool:
+        """True: what was here of the member is to be dropped."""
+        book = self.contact.book
+        known = book.members.get(member)
+        if known is not None and tag < known.tag:
+            return False
+        book.members[member] = Member(tag, [], False)
+        if known is None or not known.is_here:
+            return False
+        if book.primary is not None and book.primary not in known.path:
+            self._say(WITHDRAWN, member=member, tag=[*tag, book.link_version])
+        return True
+
+    def open_ring(self, member: str) -> bool:
+        """One of the ring has left it; True: the primary changed."""
+        book = self.contact.book
+        if member not in book.cycle:
+            return False
+        book.cycle = []
+        return self._settle()
+
+    def link_visitor(self, is_link: bool) -> None:
+        """A form told which visitor filled it in: that one is the same person."""
+        visitor = (self.cause.fields or {}).get(VISITOR)
+        me = self.contact.contact_id
+        if not isinstance(visitor, str) or visitor == me or self.cause.flags & AUTOMATED:
+            return
+        type_ = LINKED if is_link else UNLINKED
+        data = {"other": me, "evidence": self.cause.id, "actor": "/funnel"}
+        self._command(visitor, type_, data)
+
+    def _evidence(
+        self, member: str, tag: list[int], path: list[str], entries: Sequence[Entry]
+    ) -> None:
+        for chunk in _chunks(entries):
+            self._say(EVIDENCE, member=member, tag=tag, path=path, entries=chunk)
+
+    def _say(self, type_: str, **data: Any) -> None:
+        primary = self.contact.book.primary
+        assert primary is not None
+        self._command(primary, type_, data)
+
+    def _command(self, to: str, type_: str, data: dict[str, Any]) -> None:
+        cause, contact = self.cause, self.contact
+        about = (contact.contact_id, cause.key, contact.version, len(self.commands), to, type_)
+        event_id = blake2b(_to_json(about), digest_size=16).hexdigest()
+        self.commands.append(Command(to, type_, event_id, cause.time, data))
+
+
+def _chosen(links: Iterable[Link]) -> str | None:
+    """The last link wins; its end leaves none."""
+    primary: str | None = None
+    for link in links:
+        if link.is_link:
+            primary = link.other
+        elif link.other == primary:
+            primary = None
+    return primary
+
+
+def whole_log(contact: Contact) -> Iterator[Entry]:
+    """Every interaction, newest first. The sealed chunks are loaded if there are any."""
+    names = contact.book.names
+    for items in contact.evidence.pages():
+        for item in items:
+            if type(item) is Logged:
+                entry = unpack(item, names)
+                if not entry.is_timer:
+                    yield entry
+
+
+def entries_of(member: str, plain: Sequence[Sequence[Any]]) -> list[Entry]:
+    """Entries as a command carries them."""
+    return [msgspec.structs.replace(Entry(*each), member=member) for each in plain]
+
+
+def _chunks(entries: Sequence[Entry]) -> Iterator[list[list[Any]]]:
+    """As plain lists, so many at once as a record takes. Without any: one empty chunk."""
+    chunk: list[list[Any]] = []
+    size = 0
+    for entry in entries:
+        plain = [
+            entry.time, entry.source, entry.id, entry.type, entry.flags, entry.arrived_at, 0, 0,
+            entry.fields, entry.channel, entry.campaign_id,
+        ]  # fmt: skip
+        size_bytes = len(_to_json(plain))
+        if chunk and size + size_bytes > CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(plain)
+        size += size_bytes
+    yield chunk

@@ -1,0 +1,155 @@
+"""Deciding about commands that reach into the whole log: links of identities, and retractions."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from app.domain.changes import Command, Verdict
+from app.domain.contact import Contact
+from app.domain.decision import IGNORED, Decision
+from app.domain.entry import RETRACTED, Entry
+from app.domain.evidence_log import RETRACTION
+from app.domain.identity import (
+    EVIDENCE,
+    LINKED,
+    TYPES,
+    UNLINKED,
+    VISITOR,
+    WITHDRAWN,
+    Sender,
+    entries_of,
+)
+from app.domain.interaction import Interaction
+from app.domain.rewriting import START, decide_again, rest
+from app.domain.rules import Rules
+
+UNRETRACTABLE: Final = frozenset((RETRACTION, "privacy.erasure_requested"))
+
+
+def reaches_back(entry: Entry) -> bool:
+    """Of a command: it may change what was folded long ago."""
+    return entry.type == RETRACTION or entry.type in TYPES
+
+
+def decide_command(
+    contact: Contact, entry: Entry, interaction: Interaction, rules: Rules
+) -> Decision | None:
+    """None: it is to be folded like any other interaction."""
+    if entry.type == RETRACTION:
+        return _retract(contact, entry, interaction, rules)
+    sender = Sender(contact, entry)
+    data = interaction.data
+    if entry.type in (LINKED, UNLINKED):
+        if sender.link(str(data["other"]), entry.type == LINKED):
+            return _decided(contact, entry, rules, sender, added=[entry])
+        return None
+    member, tag = str(data["member"]), list(data["tag"])
+    if entry.type == EVIDENCE:
+        entries = entries_of(member, data["entries"])
+        return _take(contact, entry, rules, sender, tag, list(data["path"]), entries)
+    assert entry.type == WITHDRAWN
+    return _withdraw(contact, entry, rules, sender, member, tag)
+
+
+def decide_of_linked(contact: Contact, entry: Entry, rules: Rules) -> Decision:
+    """An interaction of a linked identity: logged here, folded by its primary."""
+    sender = Sender(contact, entry)
+    sender.send(entry)
+    if VISITOR in (entry.fields or ()):
+        sender.link_visitor(True)
+    if entry.key < _head_of(contact):
+        decision = decide_again(contact, entry, entry.key, rules, added=[entry])
+        return msgspec.structs.replace(decision, commands=sender.commands)
+    rest(contact.evidence, entry)
+    return Decision(Verdict.APPLIED, [], False, (), sender.commands)
+
+
+def visitor_links(contact: Contact, entry: Entry) -> Sequence[Command]:
+    """Of a form that says which visitor filled it in."""
+    sender = Sender(contact, entry)
+    sender.link_visitor(True)
+    return sender.commands
+
+
+def _head_of(contact: Contact) -> tuple[int, str, str, str]:
+    return contact.fold.head_time, "\U0010ffff", "", ""
+
+
+def _retract(
+    contact: Contact, entry: Entry, interaction: Interaction, rules: Rules
+) -> Decision | None:
+    """Take one interaction out of the past, or keep in mind that it does not count if it comes."""
+    data, evidence = interaction.data, contact.evidence
+    source, event_id = str(data.get("event_source")), str(data.get("event_id"))
+    found = evidence.find(source, event_id)
+    if found is not None and found.type in UNRETRACTABLE:
+        return None
+    book = evidence.book
+    if (source, event_id) not in book.retracted:
+        book.retracted = [*book.retracted, (source, event_id)]
+        evidence.is_changed = True
+    if found is None or found.flags & RETRACTED:
+        return None
+    sender = Sender(contact, entry)
+    if VISITOR in (found.fields or ()):
+        sender.cause = found
+        sender.link_visitor(False)
+        sender.cause = entry
+    decision = decide_again(contact, entry, min(found.key, entry.key), rules, added=[entry])
+    sender.send_again()
+    return msgspec.structs.replace(decision, commands=sender.commands)
+
+
+def _take(
+    contact: Contact,
+    entry: Entry,
+    rules: Rules,
+    sender: Sender,
+    tag: list[int],
+    path: list[str],
+    entries: list[Entry],
+) -> Decision:
+    member = path[0]
+    if member == contact.contact_id:
+        if sender.close_ring(tag, path):
+            return _decided(contact, entry, rules, sender)
+        return IGNORED
+    is_wanted, is_newer = sender.take(member, tag, path)
+    if not is_wanted:
+        return IGNORED
+    contact.evidence.is_changed = True
+    sender.pass_on(member, entries)
+    if is_newer and sender.open_ring(member):
+        return _decided(contact, entry, rules, sender, added=entries, dropped=member)
+    if not entries and not is_newer:
+        return Decision(Verdict.APPLIED, [], False, (), sender.commands)
+    since = START if is_newer else min(each.key for each in entries)
+    return _decided(contact, entry, rules, sender, since, entries, member if is_newer else None)
+
+
+def _withdraw(
+    contact: Contact, entry: Entry, rules: Rules, sender: Sender, member: str, tag: list[int]
+) -> Decision:
+    if member == contact.contact_id:
+        return IGNORED
+    contact.evidence.is_changed = True
+    is_gone = sender.withdraw(member, tag)
+    has_moved = sender.open_ring(member)
+    if not is_gone and not has_moved:
+        return Decision(Verdict.APPLIED, [], False, (), sender.commands)
+    return _decided(contact, entry, rules, sender, dropped=member)
+
+
+def _decided(
+    contact: Contact,
+    entry: Entry,
+    rules: Rules,
+    sender: Sender,
+    since: tuple[int, str, str, str] = START,
+    added: Sequence[Entry] = (),
+    dropped: str | None = None,
+) -> Decision:
+    keeps = None if dropped is None else lambda each: each.member != dropped
+    decision = decide_again(contact, entry, since, rules, added=added, keeps=keeps)
+    return msgspec.structs.replace(decision, snapshot_due=True, commands=sender.commands)

@@ -1,0 +1,93 @@
+"""Folding again: late interactions, retractions and links rewrite what was folded before."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from app.domain.changes import Verdict
+from app.domain.contact import Contact
+from app.domain.decision import LATE, Decision
+from app.domain.entry import RETRACTED, Entry, Key
+from app.domain.evidence_log import EvidenceLog
+from app.domain.firing import Fired, fire_until
+from app.domain.fold import Made, step
+from app.domain.history import standing
+from app.domain.interaction import Microseconds
+from app.domain.publishing import Publisher, base_of
+from app.domain.rules import Rules
+from app.domain.signals import Teller, notices
+from app.domain.state import NEVER
+from app.domain.views import viewer
+
+START: Final[Key] = (-(1 << 62), "", "", "")
+"""Before every entry."""
+
+
+def decide_again(
+    contact: Contact,
+    cause: Entry,
+    since: Key,
+    rules: Rules,
+    traceparent: str | None = None,
+    *,
+    added: Iterable[Entry] = (),
+    keeps: Callable[[Entry], bool] | None = None,
+) -> Decision:
+    """Fold again from before `since`, with `added`, and without what `keeps` denies; tell what
+    that changed. The sealed chunks are loaded if the contact has any.
+    """
+    evidence = contact.evidence
+    until = evidence.book.state.head_time
+    past = evidence.rewind(since)
+    before, base = standing(past, evidence.book.names), base_of(contact)
+    entries = [entry for entry, _ in past if not entry.is_timer and (not keeps or keeps(entry))]
+    entries = sorted([*entries, *added], key=lambda entry: entry.key)
+    after, fired = _fold(evidence, entries, until, rules)
+    state = evidence.book.state
+    in_force = rules.at(state.head_time)
+    publisher = Publisher(contact, viewer(state, in_force, state.head_time), traceparent)
+    publisher.rewritten(before, after, base, cause)
+    contact.stage = state.stage
+    evidence.is_changed = True
+    signals = Teller(contact, cause, in_force, traceparent).tell(notices(fired))
+    if not publisher.changes and not signals and not rules.types[cause.type].is_telling:
+        return LATE
+    return Decision(Verdict.LATE, publisher.changes, True, signals)
+
+
+def _fold(
+    evidence: EvidenceLog, entries: Iterable[Entry], until: Microseconds, rules: Rules
+) -> tuple[list[Made], list[Fired]]:
+    """The steps, with the timers between them, and those due up to the old head."""
+    book = evidence.book
+    after: list[Made] = []
+    fired: list[Fired] = []
+
+    def fire(moment: Microseconds) -> None:
+        for each in fire_until(book.state, moment, rules):
+            fired.append(each)
+            if each.made:
+                evidence.append_timer(each.entry, each.made)
+                after.extend(each.made)
+
+    for entry in entries:
+        if book.retracted and entry.member is None and (entry.source, entry.id) in book.retracted:
+            entry = msgspec.structs.replace(entry, flags=entry.flags | RETRACTED)
+        if book.primary is not None:
+            rest(evidence, entry)
+            continue
+        fire(entry.time)
+        made = step(book.state, entry, rules.at(entry.time))
+        evidence.append(entry, made)
+        after += made
+    if book.primary is None:
+        fire(until)
+    return after, fired
+
+
+def rest(evidence: EvidenceLog, entry: Entry) -> None:
+    """Log an interaction of a linked identity: its primary folds it."""
+    state = evidence.book.state
+    state.head_time, state.next_due = entry.time, NEVER
+    evidence.append(entry, ())
