@@ -96,6 +96,10 @@ def _timer_without_exit(model: Model) -> Iterator[Finding]:
         if timer not in ARMED_IN or timer == trigger:
             continue
         if ARMED_IN[timer] != stage:
+            # One transition may leave several stages: its timer runs in one of them.
+            there = ways.get((ARMED_IN[timer], trigger))
+            if there is not None and there.id == each.id:
+                continue
             mend = f"take `{stage}` from `from`: the timer runs in `{ARMED_IN[timer]}`"
         elif timer not in terms:
             mend = f"add `{timer}: 30 d` to `timers`"

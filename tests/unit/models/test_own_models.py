@@ -40,7 +40,7 @@ def test_an_own_model_may_extend_an_own_one(models: Path) -> None:
 
 
 def test_without_a_directory_there_are_no_own_models(models: Path) -> None:
-    with pytest.raises(ModelError, match="there is no model 'ours@1'; use one of b2b-default@1"):
+    with pytest.raises(ModelError, match="there is no model 'ours@1'; use one of account-based@1"):
         load_rules("ours@1")
 
 
