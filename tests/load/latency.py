@@ -1,6 +1,7 @@
 """Latency: from the moment before an interaction is sent to its stage change being readable."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterator
 from statistics import quantiles
@@ -36,6 +37,7 @@ async def measure_latency(
     partitions: int,
 ) -> list[Latency]:
     """Two workers; one rate after the other."""
+    gc.freeze()  # the workload's objects: looking through them would make ticks late
     for _ in range(2):
         await fleet.start()
     reader = StageChanges(stack.bootstrap_servers, partitions)
