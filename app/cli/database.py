@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from app.settings import Settings
 
-CONTACT_LANE = "contacts"
+CONTACT_LANE, ACCOUNT_LANE = "contacts", "accounts"
 
 
 @asynccontextmanager
@@ -32,15 +32,18 @@ async def database(settings: "Settings") -> AsyncIterator["AsyncEngine"]:
         await made.dispose()
 
 
-async def home_of(engine: "AsyncEngine", tenant: str, contact_id: str) -> int:
-    """The lane partition a contact lives on, as the lane counts them."""
+async def home_of(
+    engine: "AsyncEngine", tenant: str, contact_id: str, *, lane: str = CONTACT_LANE
+) -> int:
+    """The lane partition a contact (or, in the account lane, an account) lives on, as the lane
+    counts them."""
     from app.domain.routing import home_partition, routing_key
     from app.storage import queries
 
-    lane = await queries.lane(engine, CONTACT_LANE)
-    if lane is None:
+    found = await queries.lane(engine, lane)
+    if found is None:
         raise FunnelError("no worker has run on this database yet: start one with `funnel worker`")
-    return home_partition(routing_key(tenant, contact_id), lane.partitions)
+    return home_partition(routing_key(tenant, contact_id), found.partitions)
 
 
 @asynccontextmanager

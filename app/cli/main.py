@@ -9,6 +9,7 @@ import sys
 import typer
 
 from app.cli import (
+    account,
     contact,
     deadletters,
     demo,
@@ -52,6 +53,7 @@ app.command("check-config", rich_help_panel=SERVICE)(settings_command.check_conf
 app.command("publish", rich_help_panel=DATA)(publish.publish)
 app.command("tail", rich_help_panel=DATA)(tail.tail)
 app.add_typer(contact.group, name="contact", rich_help_panel=DATA)
+app.add_typer(account.group, name="account", rich_help_panel=DATA)
 app.command("lag", rich_help_panel=OPERATIONS)(lag.lag)
 app.add_typer(deadletters.group, name="deadletters", rich_help_panel=OPERATIONS)
 

@@ -1,4 +1,4 @@
-"""The service as its users meet it: topics in, topics out; a worker's lanes for a module's tests."""
+"""The service as its users meet it: topics in, topics out; one worker's lanes for a module."""
 
 import asyncio
 import json

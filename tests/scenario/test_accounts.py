@@ -1,6 +1,10 @@
 """Several people of one organisation must convert to win it: accounts, through real topics."""
 
+import asyncio
+import json
+import os
 import secrets
+import sys
 from typing import Any
 
 import asyncpg
@@ -82,3 +86,37 @@ async def test_who_moves_takes_their_part_along(service: Service) -> None:
     )
     await connection.close()
     assert {row["account_id"]: row["has_left"] for row in rows} == {old: True, new: False}
+
+
+async def funnel(service: Service, *args: str) -> str:
+    """What the command prints about accounts."""
+    environment = {**os.environ, "FUNNEL_DATABASE__URL": service.database_url}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app.cli.main", "account", *args),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    printed, _ = await process.communicate()
+    assert process.returncode == 0
+    return printed.decode()
+
+
+async def test_the_command_shows_an_account_with_who_is_missing(service: Service) -> None:
+    firm = account()
+    contact = await contact_of(service, firm)
+    await service.publish(contact, *DEMO)
+    await moves(service, firm, 1)
+    shown = json.loads(await funnel(service, "show", firm, "--json"))
+    assert (shown["stage"], shown["missing_roles"]) == (
+        "prospect",
+        ["second_prospect", "decision_maker"],
+    )
+    (member,) = shown["members"]
+    assert (member["contact_id"], member["stage"]) == (contact, "opportunity")
+    assert [change["to_stage"] for change in shown["history"]] == ["prospect"]
+    printed = await funnel(service, "show", firm)
+    assert "a decision maker" in printed
+    assert "committee" in printed
+    listed = json.loads(await funnel(service, "list", "--json", "--stage", "prospect"))
+    assert firm in [one["account_id"] for one in listed]
+    assert firm in await funnel(service, "list", "--limit", "1000")
