@@ -98,7 +98,9 @@ def _longest_gap(moments: list[float], began: float) -> float:
 async def _owners(url: str) -> Mapping[int, str | None]:
     connection = await asyncpg.connect(url)
     try:
-        rows = await connection.fetch("SELECT partition, owner FROM lane_partition")
+        rows = await connection.fetch(
+            "SELECT partition, owner FROM lane_partition WHERE lane = 'contacts'"
+        )
         return {row["partition"]: row["owner"] for row in rows}
     finally:
         await connection.close()
