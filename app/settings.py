@@ -33,6 +33,9 @@ class Kafka(Section):
     transaction_timeout_seconds: Seconds = 10.0
     fetch_max_bytes: PositiveInt = 16 * 1024 * 1024
     partition_fetch_max_bytes: PositiveInt = 512 * 1024
+    fetch_gather_ms: PositiveInt = Field(
+        default=30, description="a fetch waits so long for more once records flow"
+    )
 
 
 class Database(Section):
@@ -50,7 +53,7 @@ class Lane(Section):
         default=1, description="batches that are decided ahead of the apply"
     )
     cache_max_bytes: PositiveInt = 56 * 1024 * 1024
-    publish_interval_ms: Annotated[int, Field(ge=0)] = 20
+    publish_interval_ms: Annotated[int, Field(ge=0)] = 30
     publish_max_bytes: PositiveInt = 4 * 1024 * 1024
     outbox_max_batches: PositiveInt = 200
     outbox_max_bytes: PositiveInt = 16 * 1024 * 1024

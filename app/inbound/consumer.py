@@ -30,6 +30,10 @@ from app.storage.rows import Offsets
 FETCH_WAIT_MS = 100
 """A partition that is accepted waits for the fetch of the others that is under way."""
 
+GATHER_BYTES = 64 * 1024
+"""A fetch waits for so much, up to `fetch_gather_ms`, once records flow: each batch costs the
+worker, PostgreSQL and the broker about as much as fifty interactions do."""
+
 NO_POLL_LIMIT_MS = 2**31 - 1
 """A worker that waits for PostgreSQL stays in the group."""
 
@@ -151,10 +155,19 @@ class LaneConsumer:
                 done, _ = await asyncio.wait([waiter], timeout=timeout_seconds)
                 if not done:
                     waiter.cancel()
+                    self._gather(is_flowing=False)
                     return {}
                 waiter.result()
                 taken = self._take(max_records)
+        if taken:
+            self._gather(is_flowing=True)
         return taken
+
+    def _gather(self, *, is_flowing: bool) -> None:
+        """How the next fetch waits. A quiet topic's first record comes at once."""
+        fetcher = self._running._fetcher
+        fetcher._fetch_min_bytes = GATHER_BYTES if is_flowing else 1
+        fetcher._fetch_max_wait_ms = self._settings.fetch_gather_ms if is_flowing else FETCH_WAIT_MS
 
     def ends(self, partition: int) -> Offsets:
         tps = self._tps(partition)
