@@ -319,15 +319,16 @@ class Decider:
             if chunks:
                 batch.sealed += [SealedRow(partition, chunk) for chunk in chunks]
             self._cache.resize(entry)
-            for moved in mine.changes:
-                batch.history.append(HistoryRow(partition, tenant, contact_id, now, moved))
-                part.records += encoder.change(tenant, contact_id, partition, now, moved)
-                if moved.kind == "changed":
-                    self._moves[moved.model, moved.from_stage, moved.to_stage] += 1
-            for said in mine.signals:
-                part.records.append(encoder.signal(tenant, contact_id, partition, now, said))
-                if said.kind == "sla_breached":
-                    self._breaches[said.details["timer"]] += 1
+            for told in _by_seq(mine.changes, mine.signals):
+                if isinstance(told, Signal):
+                    part.records.append(encoder.signal(tenant, contact_id, partition, now, told))
+                    if told.kind == "sla_breached":
+                        self._breaches[told.details["timer"]] += 1
+                    continue
+                batch.history.append(HistoryRow(partition, tenant, contact_id, now, told))
+                part.records += encoder.change(tenant, contact_id, partition, now, told)
+                if told.kind == "changed":
+                    self._moves[told.model, told.from_stage, told.to_stage] += 1
             for command in mine.commands:
                 part.records.append(encoder.command(tenant, command))
             for word in mine.words:
@@ -392,6 +393,11 @@ class Decider:
         self._tally.clear()
         self._moves.clear()
         self._breaches.clear()
+
+
+def _by_seq(changes: list[Change], signals: list[Signal]) -> Sequence[Change | Signal]:
+    """A signal after the change it belongs to: on a topic that carries both seq never falls."""
+    return sorted([*changes, *signals], key=lambda each: each.seq) if signals else changes
 
 
 class _Touched:
