@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
+from app.domain.erasure import ERASED
 from app.domain.model import Rules
+from app.domain.routing import routing_key
 from app.failpoints import Failpoint, hit
 from app.handling.decider import Decider
 from app.handling.parts import Lent, Parts
 from app.handling.records import Decoder, Encoder
+from app.handling.register import Register
 from app.storage import contacts
 from app.storage.rows import StoredContact
 
@@ -17,9 +20,15 @@ def contact_decider(
     """What `Parts.decider` is in the contact lane."""
 
     def make(parts: Parts, lent: Lent) -> Decider:
+        register = Register(lent.connection)
+
         async def load(keys: Sequence[tuple[int, str, str]]) -> list[StoredContact]:
             hit(Failpoint.LOAD_BEFORE_CONTACTS)
-            return await contacts.load(lent.connection, keys)
+            found = await contacts.load(lent.connection, keys)
+            known = {(row.partition, row.tenant, row.contact_id) for row in found}
+            unknown = {routing_key(*key[1:]): key for key in keys if key not in known}
+            gone = await register.erased_among(unknown)
+            return found + [StoredContact(*unknown[name], 0, ERASED, 0, b"", b"") for name in gone]
 
         async def load_sealed(partition: int, tenant: str, contact_id: str) -> list[bytes]:
             # Chunks sealed by a batch that is still on its way are not in the table yet.
@@ -27,6 +36,8 @@ def contact_decider(
             hit(Failpoint.LOAD_BEFORE_SEALED)
             return await contacts.load_sealed(lent.connection, partition, tenant, contact_id)
 
-        return Decider(parts, decode, encoder, rules, lent.cache, load, load_sealed, lent.rejected)
+        return Decider(
+            parts, decode, encoder, rules, lent.cache, load, load_sealed, register, lent.rejected
+        )
 
     return make

@@ -8,6 +8,7 @@ each waits for its turn with a transaction open.
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from enum import Enum
 from typing import Final
 
 import structlog
@@ -17,8 +18,11 @@ from app.domain.account_telling import tell_account
 from app.domain.changes import Cause, Change, Command, Signal
 from app.domain.contact import Contact
 from app.domain.decide import Decision, decide, decide_due, view
+from app.domain.erasure import ERASED, ERASURE, Erasure, erase
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.model import Rules
+from app.domain.routing import routing_key
+from app.domain.state import NONE
 from app.errors import Halted, Poison, RuleError
 from app.handling.batch import (
     DecidedBatch,
@@ -35,9 +39,12 @@ from app.handling.dead_letters import dead_letter_row
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
 from app.handling.records import Decoder, Encoder, Forwarded, OutputRecord, SourceRecord
+from app.handling.register import Register
+from app.handling.traces import name_of
 from app.storage.rows import (
     ContactRow,
     CounterDelta,
+    ErasureRow,
     HistoryRow,
     SealedRow,
     StoredContact,
@@ -55,6 +62,15 @@ Load = Callable[[Sequence[tuple[int, str, str]]], Awaitable[list[StoredContact]]
 LoadSealed = Callable[[int, str, str], Awaitable[list[bytes]]]
 
 
+class Dropped(Enum):
+    """In the place of a record of an erased contact."""
+
+    ERASED = ERASED
+
+
+Item = Interaction | Forwarded | Poison | Dropped
+
+
 class Decider:
     """Turns fetched records into batches; the only one that changes contacts."""
 
@@ -67,6 +83,7 @@ class Decider:
         cache: ContactCache,
         load: Load,
         load_sealed: LoadSealed,
+        register: Register,
         rejected: Mapping[SourceKey, Poison],
     ) -> None:
         self._lane = parts.lane.encode()
@@ -78,6 +95,7 @@ class Decider:
         self._cache = cache
         self._load = load
         self._load_sealed = load_sealed
+        self._register = register
         self._rejected = rejected
         self._tally: Counter[str] = Counter()
         """Outcomes."""
@@ -98,6 +116,8 @@ class Decider:
         batch = DecidedBatch(number=number, decided_at=now, fetched=fetched)
         begun = [begin(owned, records) for owned, records in fetched]
         decoded = [await self._decode_all(records) for _, records in fetched]
+        # after `begin`: erasing a contact means every batch numbered before it
+        await self._drop_erased(fetched, decoded)
         brought = await self._bring(fetched, decoded)
         for (owned, records), items, part, touched in zip(
             fetched, decoded, begun, brought, strict=True
@@ -148,10 +168,8 @@ class Decider:
             if check_at is not None and check_at <= horizon:
                 batch.stuck.append(row)
 
-    async def _decode_all(
-        self, records: Sequence[SourceRecord]
-    ) -> list[Interaction | Forwarded | Poison]:
-        items: list[Interaction | Forwarded | Poison] = []
+    async def _decode_all(self, records: Sequence[SourceRecord]) -> list[Item]:
+        items: list[Item] = []
         for start in range(0, len(records), TURN_RECORDS):
             items += [self._decode_one(r) for r in records[start : start + TURN_RECORDS]]
             await asyncio.sleep(0)
@@ -164,10 +182,24 @@ class Decider:
                 return rejected
         return self._decode(record)
 
+    async def _drop_erased(self, fetched: Fetched, decoded: Sequence[list[Item]]) -> None:
+        """What is of no contact here would be kept or forwarded without being asked."""
+        named: dict[str, list[tuple[list[Item], int]]] = {}
+        for (_, records), items in zip(fetched, decoded, strict=True):
+            for n, item in enumerate(items):
+                if type(item) is not Interaction:
+                    _, _, _, _, key, value, headers = records[n]
+                    name = name_of(key, value, headers)
+                    if name is not None:
+                        named.setdefault(name, []).append((items, n))
+        for name in await self._register.erased_among(named):
+            for items, n in named[name]:
+                items[n] = Dropped.ERASED
+
     async def _bring(
         self,
         fetched: Fetched,
-        decoded: Sequence[Sequence[Interaction | Forwarded | Poison]],
+        decoded: Sequence[Sequence[Item]],
     ) -> list[dict[Key, "_Touched"]]:
         """Each partition's contacts: from memory, else loaded; unknown ones begin empty."""
         cache = self._cache
@@ -224,7 +256,7 @@ class Decider:
         owned: OwnedPartition,
         part: PartitionBatch,
         records: Sequence[SourceRecord],
-        items: Sequence[Interaction | Forwarded | Poison],
+        items: Sequence[Item],
         touched: dict[Key, "_Touched"],
     ) -> None:
         tally, rules = self._tally, self._rules
@@ -239,6 +271,14 @@ class Decider:
             if type(item) is Interaction:
                 mine = touched[item.tenant, item.contact_id]
                 contact = mine.entry.contact
+                if contact.stage == ERASED:
+                    tally[ERASED] += 1
+                    continue
+                if item.type == ERASURE:
+                    await self._erase(owned.partition, mine, item)
+                    accepted.append(record)
+                    tally["applied"] += 1
+                    continue
                 if contact.needs_sealed(item):
                     contact.load_sealed(
                         await self._load_sealed(owned.partition, item.tenant, item.contact_id)
@@ -259,12 +299,20 @@ class Decider:
                 other.append(item.output)
                 tally["forwarded"] += 1
                 self._metrics.forwarded.labels(self._source_label(item.source)).inc()
+            elif item is Dropped.ERASED:
+                tally[ERASED] += 1
             else:
                 assert isinstance(item, Poison)
                 self._bury(batch, owned, record, item, other)
         await self._collect(batch, owned.partition, touched, part)
         self._close(batch, part, accepted, other)
         tally["dead_letter"] += len(batch.dead_letters) - first_dead
+
+    async def _erase(self, partition: int, mine: "_Touched", item: Interaction) -> None:
+        contact = mine.entry.contact
+        if contact.book.chunks:
+            contact.load_sealed(await self._load_sealed(partition, item.tenant, item.contact_id))
+        mine.erasure = erase(contact, item, self._rules)
 
     def _close(
         self,
@@ -304,6 +352,10 @@ class Decider:
                 await asyncio.sleep(0)
             entry = mine.entry
             contact = entry.contact
+            if mine.erasure is not None:
+                await self._collect_erased(batch, partition, mine, mine.erasure, part)
+                _count(counters, tenant, entry)
+                continue
             # before `take_change`, which drops what is decoded
             mine.tell_account(self._rules, part.position.as_of)
             shown = view(contact, self._rules, now) if mine.snapshot_due else None
@@ -339,18 +391,39 @@ class Decider:
                         tenant, contact_id, partition, now, contact.seq, contact.version, shown
                     )
                 )
-            if contact.stage != entry.stage:
-                if entry.stage != "none":
-                    counters[tenant, entry.stage] -= 1
-                if contact.stage != "none":
-                    counters[tenant, contact.stage] += 1
-                entry.stage = contact.stage
+            _count(counters, tenant, entry)
         batch.check_at = earliest
         batch.counters += [
             CounterDelta(partition, tenant, stage, delta)
             for (tenant, stage), delta in sorted(counters.items())
             if delta
         ]
+
+    async def _collect_erased(
+        self,
+        batch: DecidedBatch,
+        partition: int,
+        mine: "_Touched",
+        erasure: Erasure,
+        part: PartitionBatch,
+    ) -> None:
+        """What was decided before it in this batch is told, and not stored any more."""
+        encoder, now, contact = self._encoder, batch.decided_at, mine.entry.contact
+        about = contact.tenant, contact.contact_id, partition, now
+        mine.entry.batch = batch.number
+        self._cache.resize(mine.entry)
+        digest = await self._register.digest(routing_key(*about[:2]))
+        batch.erasures.append(ErasureRow(partition, *about[:2], erasure.version, digest, now))
+        for moved in (*mine.changes, erasure.change):
+            part.records += encoder.change(*about, moved)
+            if moved.kind == "changed":
+                self._moves[moved.model, moved.from_stage, moved.to_stage] += 1
+        withdrawn = [] if erasure.withdrawn is None else [erasure.withdrawn]
+        part.records += [encoder.signal(*about, said) for said in (*mine.signals, *withdrawn)]
+        for command in (*mine.commands, *erasure.commands):
+            part.records.append(encoder.command(contact.tenant, command))
+        part.records += [encoder.account_input(word) for word in erasure.words]
+        part.records += encoder.erased(*about, erasure.notice)
 
     def _bury(
         self,
@@ -395,6 +468,17 @@ class Decider:
         self._breaches.clear()
 
 
+def _count(counters: Counter[tuple[str, str]], tenant: str, entry: Entry) -> None:
+    """A contact by the stage it is in; nowhere is no stage."""
+    now = entry.contact.stage
+    if now != entry.stage:
+        if entry.stage != NONE:
+            counters[tenant, entry.stage] -= 1
+        if now != NONE:
+            counters[tenant, now] += 1
+        entry.stage = now
+
+
 def _by_seq(changes: list[Change], signals: list[Signal]) -> Sequence[Change | Signal]:
     """A signal after the change it belongs to: on a topic that carries both seq never falls."""
     return sorted([*changes, *signals], key=lambda each: each.seq) if signals else changes
@@ -403,7 +487,9 @@ def _by_seq(changes: list[Change], signals: list[Signal]) -> Sequence[Change | S
 class _Touched:
     """A contact in this batch: what was decided about it, in order."""
 
-    __slots__ = ("changes", "commands", "entry", "items", "signals", "snapshot_due", "words")
+    __slots__ = (
+        "changes", "commands", "entry", "erasure", "items", "signals", "snapshot_due", "words",
+    )  # fmt: skip
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
@@ -413,6 +499,7 @@ class _Touched:
         self.commands: list[Command] = []
         self.words: list[AccountInput] = []
         self.snapshot_due = False
+        self.erasure: Erasure | None = None
 
     def add(self, item: Interaction, address: Address, decision: Decision) -> None:
         self.items.append((item, address))

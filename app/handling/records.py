@@ -7,6 +7,7 @@ import msgspec
 
 from app.domain.account import AccountInput
 from app.domain.changes import Change, Command, Signal, View
+from app.domain.erasure import Notice
 from app.domain.interaction import Interaction, Microseconds
 from app.errors import Poison
 
@@ -88,6 +89,13 @@ class Encoder(Protocol):
 
     def account_input(self, told: AccountInput) -> OutputRecord:
         """On funnel.account-inputs.v1, on the account's home partition."""
+        ...
+
+    def erased(
+        self, tenant: str, contact_id: str, partition: int, decided_at: Microseconds, notice: Notice
+    ) -> list[OutputRecord]:
+        """The last record on funnel.stage-changes.v1, and the end of the one on
+        funnel.contacts.v1."""
         ...
 
     def dead_letter(

@@ -9,6 +9,7 @@ import xxhash
 
 from app.domain.account import AccountInput
 from app.domain.changes import Change, Command, Signal, View
+from app.domain.erasure import Notice
 from app.domain.interaction import Microseconds
 from app.domain.routing import home_partition, routing_key
 from app.domain.timestamps import format_rfc3339
@@ -18,7 +19,7 @@ from app.handling.account_words import write_word
 from app.handling.dead_letters import as_dead_letter, exception_name
 from app.handling.records import Encoder, OutputHeaders, OutputRecord, SourceRecord
 from app.outbound.headers import SOURCE, DeadLetterHeader, EventType, Header
-from app.outbound.payloads import change_data, signal_data, snapshot_data
+from app.outbound.payloads import change_data, erased_data, signal_data, snapshot_data
 
 _STAGE_TYPES: Final = {
     "changed": EventType.STAGE_CHANGED.value,
@@ -31,6 +32,7 @@ _OPPORTUNITY_TYPES: Final = {
     "closed": EventType.OPPORTUNITY_CLOSED.value,
 }
 _SNAPSHOT: Final = EventType.SNAPSHOT.value
+_ERASED: Final = EventType.ERASED.value
 _to_json = msgspec.json.Encoder().encode
 
 
@@ -121,6 +123,23 @@ class CloudEventEncoder:
         ]
         key = routing_key(tenant, contact_id).encode()
         return OutputRecord(_CONTACTS, partition, key, _to_json(data), headers)
+
+    def erased(
+        self, tenant: str, contact_id: str, partition: int, decided_at: Microseconds, notice: Notice
+    ) -> list[OutputRecord]:
+        decided, moment = _moment(decided_at)
+        key = routing_key(tenant, contact_id).encode()
+        id_ = _digest(f"{_ERASED}\n{notice.transition_id}\n0")
+        headers = [
+            *_CONSTANT[_ERASED],
+            (_ID, id_),
+            *_about(tenant, contact_id, moment, notice),
+        ]
+        value = _to_json(erased_data(tenant, contact_id, decided, notice))
+        return [
+            OutputRecord(_STAGE_CHANGES, partition, key, value, headers),
+            OutputRecord(_CONTACTS, partition, key, None, []),
+        ]
 
     def command(self, tenant: str, command: Command) -> OutputRecord:
         event = {
@@ -219,7 +238,9 @@ _CONSTANT: Final[dict[str, OutputHeaders]] = {
 }
 
 
-def _about(tenant: str, contact_id: str, moment: bytes, told: Change | Signal) -> OutputHeaders:
+def _about(
+    tenant: str, contact_id: str, moment: bytes, told: Change | Signal | Notice
+) -> OutputHeaders:
     headers: OutputHeaders = [
         (_SUBJECT, contact_id.encode()),
         (_TIME, moment),

@@ -52,6 +52,7 @@ class EventType(StrEnum):
     QUOTE_EXPIRING = "funnel.contact.quote_expiring.v1"
     RETENTION_DUE = "funnel.contact.retention_due.v1"
     SNAPSHOT = "funnel.contact.snapshot.v1"
+    ERASED = "funnel.contact.erased.v1"
     ACCOUNT_STAGE_CHANGED = "funnel.account.stage_changed.v1"
     ACCOUNT_HANDOFF_REQUESTED = "funnel.account.handoff_requested.v1"
     ACCOUNT_HANDOFF_WITHDRAWN = "funnel.account.handoff_withdrawn.v1"

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from app.domain.changes import Cause, Change, GuardResult, Signal, Touch, View
+from app.domain.erasure import ERASED, T18, Notice
 from app.domain.timestamps import format_rfc3339
 
 _to_json: Final = msgspec.json.Encoder().encode
@@ -118,6 +119,25 @@ class SnapshotData(msgspec.Struct, frozen=True, gc=False):
     qualification_needed: bool
 
 
+class ErasedData(msgspec.Struct, frozen=True, gc=False):
+    """The contact's last record: the core of the others without what was known of the contact."""
+
+    transition_id: str
+    tenant: str
+    contact_id: str
+    seq: int
+    cycle: int
+    from_stage: str
+    to_stage: str
+    stage: str
+    effective_at: str
+    decided_at: str
+    model: str
+    transition: str
+    cause: Cause
+    request_id: str
+
+
 _Shown = tuple[
     msgspec.Raw,
     msgspec.Raw,
@@ -179,6 +199,25 @@ def signal_data(tenant: str, contact_id: str, decided_at: str, signal: Signal) -
         (),
         *_shown(view),
         None,
+    )
+
+
+def erased_data(tenant: str, contact_id: str, decided_at: str, notice: Notice) -> ErasedData:
+    return ErasedData(
+        notice.transition_id,
+        tenant,
+        contact_id,
+        notice.seq,
+        notice.cycle,
+        notice.from_stage,
+        ERASED,
+        ERASED,
+        format_rfc3339(notice.effective_at),
+        decided_at,
+        notice.model,
+        T18,
+        notice.cause,
+        notice.request_id,
     )
 
 

@@ -34,7 +34,7 @@ CATALOGUE: Final = (
     Metric(
         "interactions_handled_total",
         "counter",
-        "Records decided on: applied, duplicate, late, ignored, forwarded, dead_letter",
+        "Records decided on: applied, duplicate, late, ignored, forwarded, dead_letter, erased",
         ("outcome",),
     ),
     Metric(

@@ -85,7 +85,7 @@ def test_signals_keep_their_schema(type_: EventType, said: Signal) -> None:
 
 def test_every_signal_has_an_example_here() -> None:
     of_contacts = {type_ for type_ in EventType if type_.startswith("funnel.contact.")}
-    assert {*CHANGES, *SIGNALS, EventType.SNAPSHOT} == of_contacts
+    assert {*CHANGES, *SIGNALS, EventType.SNAPSHOT, EventType.ERASED} == of_contacts
 
 
 def test_snapshots_keep_their_schema() -> None:
