@@ -16,7 +16,7 @@ from app.domain.account import (
     Role,
     Standing,
 )
-from app.domain.account_rules import missing_roles, roles_of, roll_up
+from app.domain.account_rules import missing_roles, roles_of, roll_up, stage_of
 from app.domain.state import OPPORTUNITY
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -37,13 +37,15 @@ def fold_account(
     withdrawn whenever the account leaves opportunity, whatever the model says by then.
     """
     before, after = roles_of(known), roles_of(told.member)
+    if before == after:
+        return None
     for role in before - after:
         _leave(state, role, told.contact_id)
     for role in after - before:
         _join(state, role, told.contact_id)
-    verdict = roll_up(state)
-    if verdict.stage == state.stage:
+    if stage_of(state) == state.stage:
         return None
+    verdict = roll_up(state)
     from_stage, state.stage = state.stage, verdict.stage
     state.seq += 1
     transition_id = _transition_id(told.tenant, told.account_id, state.seq)

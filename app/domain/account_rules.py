@@ -15,6 +15,7 @@ disqualified) is not live, but the organisation has heard of us: it stays at lea
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from app.domain.account import AccountState, Member, Role
@@ -23,6 +24,7 @@ from app.domain.state import CUSTOMER, LEAD, NONE, OPPORTUNITY, PROSPECT
 
 ERASED: Final = "erased"
 
+_NOTHING: Final[frozenset[Role]] = frozenset()
 _PROSPECT_OR_LATER: Final = frozenset({PROSPECT, OPPORTUNITY, CUSTOMER})
 
 _HELD: Final[Mapping[Role, Callable[[Member], bool]]] = {
@@ -39,7 +41,20 @@ _HELD: Final[Mapping[Role, Callable[[Member], bool]]] = {
 def roles_of(member: Member | None) -> frozenset[Role]:
     """What a contact is to its account; nothing once it has left."""
     if member is None or member.left:
-        return frozenset()
+        return _NOTHING
+    return _roles(
+        member.stage,
+        member.is_customer,
+        member.is_decision_maker,
+        member.has_intent,
+        member.has_open_deal,
+    )
+
+
+@lru_cache(maxsize=512)
+def _roles(stage: str, *flags: bool) -> frozenset[Role]:
+    """Few combinations come up, again and again."""
+    member = Member(0, 0, stage, *flags)
     return frozenset(role for role, holds in _HELD.items() if holds(member))
 
 
@@ -79,8 +94,13 @@ class _Rule(NamedTuple):
     holds: Callable[[AccountState], bool]
 
 
+def stage_of(state: AccountState) -> str:
+    """The stage its contacts put the account in."""
+    return next((rule.stage for rule in _RULES if rule.holds(state)), NONE)
+
+
 def roll_up(state: AccountState) -> Verdict:
-    """The stage its contacts put the account in, with every rule tried on the way."""
+    """As `stage_of`, with every rule tried on the way and whom the last one rests on."""
     tried: list[GuardResult] = []
     for rule in _RULES:
         passed = rule.holds(state)

@@ -38,7 +38,9 @@ _MEMBER: Final = """
 INSERT INTO account_member AS m (partition, tenant, account_id, contact_id, contact_version,
     contact_seq, stage, is_customer, is_decision_maker, has_intent, has_open_deal, has_left,
     told_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+SELECT * FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::integer[],
+    $6::integer[], $7::text[], $8::boolean[], $9::boolean[], $10::boolean[], $11::boolean[],
+    $12::boolean[], $13::timestamptz[])
     ON CONFLICT (partition, tenant, account_id, contact_id) DO UPDATE SET
        contact_version = excluded.contact_version, contact_seq = excluded.contact_seq,
        stage = excluded.stage, is_customer = excluded.is_customer,
@@ -48,12 +50,11 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
  WHERE m.contact_version < excluded.contact_version
 """
 
-_CHANGE: Final = """
-INSERT INTO account_change (partition, tenant, account_id, seq, transition_id, from_stage, to_stage,
-    effective_at, decided_at, model, contact_id, evidence, missing_roles, is_customer, contacts,
-    guards, cause)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
-"""
+_CHANGE_COLUMNS: Final = (
+    "partition", "tenant", "account_id", "seq", "transition_id", "from_stage", "to_stage",
+    "effective_at", "decided_at", "model", "contact_id", "evidence", "missing_roles",
+    "is_customer", "contacts", "guards", "cause",
+)  # fmt: skip
 
 _FORGET: Final = (
     "DELETE FROM account_member"
@@ -72,19 +73,22 @@ async def write(connection: asyncpg.Connection, rows: AccountRows) -> None:
     if rows.accounts:
         await _write_accounts(connection, sorted(rows.accounts, key=lambda row: row.key))
     if rows.members:
-        members = sorted(rows.members, key=lambda row: row.key)
+        members = sorted(map(_member, rows.members))
         hit(Failpoint.APPLY_BEFORE_ACCOUNTS)
-        await connection.executemany(_MEMBER, [_member(row) for row in members])
+        await connection.execute(_MEMBER, *zip(*members, strict=True))
     if rows.changes:
+        changes = [_change(row) for row in rows.changes]
         hit(Failpoint.APPLY_BEFORE_ACCOUNTS)
-        await connection.executemany(_CHANGE, [_change(row) for row in rows.changes])
+        await connection.copy_records_to_table(
+            "account_change", records=changes, columns=_CHANGE_COLUMNS
+        )
     for statement in _FORGET if rows.erased else ():
         hit(Failpoint.APPLY_BEFORE_ACCOUNTS)
         await connection.executemany(statement, sorted(rows.erased))
 
 
 async def _write_accounts(connection: asyncpg.Connection, rows: list[AccountRow]) -> None:
-    columns = [list(column) for column in zip(*map(_account, rows), strict=True)]
+    columns = zip(*map(_account, rows), strict=True)
     hit(Failpoint.APPLY_BEFORE_ACCOUNTS)
     status = await connection.execute(_ACCOUNT, *columns)
     if status != f"INSERT 0 {len(rows)}":
