@@ -1,4 +1,4 @@
-"""One life of a lane: an id, a producer, five database sessions, and what it remembers.
+"""One life of a lane: an id, a producer, database sessions, and what it remembers.
 
 It ends by draining (`stop` was set) or by an exception. After any but a drain its memory is thrown
 away, its id is never used again, and the next incarnation takes every partition over.
@@ -31,8 +31,8 @@ from app.storage.connect import connect
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
 WATCH_SECONDS: Final = 0.5
-SESSIONS: Final = 5
-"""To apply, to load, to own, to look for due timers, and to erase."""
+SESSIONS: Final = 4
+"""To apply, to load, to own and to erase; one more where there are timers to look for."""
 
 
 class Incarnation:
@@ -73,11 +73,16 @@ class Incarnation:
             # The id must be initialised before any row names it: one that never was can't be
             # fenced.
             await self._outlet.start()
-            apply_on, load_on, own_on, look_on, erase_on = await self._connect()
+            apply_on, load_on, own_on, erase_on = [await self._session() for _ in range(SESSIONS)]
+            hit(Failpoint.INCARNATION_BEFORE_CONNECT)
+            await applying.prepare(apply_on)
+            decider = self._parts.decider(self._parts, self._lent(load_on))
+            timers = None
+            if isinstance(decider, Firing):
+                timers = self._timers(decider, await self._session())
             self.holdings.assigned(self._parts.source.assigned())
             self.is_up = True
             pipeline = self.pipeline
-            decider = self._parts.decider(self._parts, self._lent(load_on))
             stages = [
                 self.holdings.take_over(self._takeover(), own_on),
                 pipeline.take_in(decider),
@@ -88,8 +93,8 @@ class Incarnation:
                 self._keep_house(),
                 self._eraser(erase_on).run(),
             ]
-            if isinstance(decider, Firing):
-                stages.append(self._timers(decider, look_on).run())
+            if timers is not None:
+                stages.append(timers.run())
             await self._work(stop, stages)
         except InjectedFault as fault:
             raise Unclean(str(fault)) from fault
@@ -123,16 +128,12 @@ class Incarnation:
                 task.cancel()
             await asyncio.gather(stopping, *running, return_exceptions=True)
 
-    async def _connect(self) -> list[asyncpg.Connection]:
-        """Its sessions carry the id, so that a successor can end them."""
-        for _ in range(SESSIONS):
-            hit(Failpoint.INCARNATION_BEFORE_CONNECT)
-            self._connections.append(
-                await connect(self._parts.settings.database, application_name=self._owner)
-            )
+    async def _session(self) -> asyncpg.Connection:
+        """It carries the id, so that a successor can end it."""
         hit(Failpoint.INCARNATION_BEFORE_CONNECT)
-        await applying.prepare(self._connections[0])
-        return self._connections
+        connection = await connect(self._parts.settings.database, application_name=self._owner)
+        self._connections.append(connection)
+        return connection
 
     async def _watch_sessions(self) -> None:
         """An idle lane would not notice that PostgreSQL has gone, and go on saying it is ready."""
