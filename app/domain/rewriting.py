@@ -43,7 +43,7 @@ def decide_again(
     before, base = standing(past, evidence.book.names), base_of(contact)
     entries = [entry for entry, _ in past if not entry.is_timer and (not keeps or keeps(entry))]
     entries = sorted([*entries, *added], key=lambda entry: entry.key)
-    after, fired = _fold(evidence, entries, until, rules)
+    after, fired = fold_again(evidence, entries, until, rules)
     state = evidence.book.state
     in_force = rules.at(state.head_time)
     publisher = Publisher(contact, viewer(state, in_force, state.head_time), traceparent)
@@ -56,7 +56,7 @@ def decide_again(
     return Decision(Verdict.LATE, publisher.changes, True, signals)
 
 
-def _fold(
+def fold_again(
     evidence: EvidenceLog, entries: Iterable[Entry], until: Microseconds, rules: Rules
 ) -> tuple[list[Made], list[Fired]]:
     """The steps, with the timers between them, and those due up to the old head."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Row, Table, and_, func, select, true
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.storage.engine import reaching
@@ -20,7 +20,7 @@ from app.storage.rows import (
 )
 from app.storage.stored import as_change, as_dead_letter, as_lane, as_partition
 from app.storage.tables import contact as contact_table
-from app.storage.tables import counter, dead_letter, lane_partition, stage_change
+from app.storage.tables import contact_log, counter, dead_letter, lane_partition, stage_change
 from app.storage.tables import lane as lane_table
 
 
@@ -45,6 +45,24 @@ async def contact(
     key = _of(contact_table, partition, tenant, contact_id)
     rows = await _rows(engine, select(*columns).where(*key))
     return StoredContact(**rows[0]._mapping) if rows else None
+
+
+async def whole_contact(
+    engine: AsyncEngine, partition: int, tenant: str, contact_id: str
+) -> tuple[StoredContact, list[bytes]] | None:
+    """The contact and its sealed chunks, chunk 0 first, as they were at one moment."""
+    columns = [contact_table.c[name] for name in StoredContact.__struct_fields__]
+    chunks = (
+        select(func.array_agg(aggregate_order_by(contact_log.c.body, contact_log.c.chunk)))
+        .where(*_of(contact_log, partition, tenant, contact_id))
+        .scalar_subquery()
+    )
+    key = _of(contact_table, partition, tenant, contact_id)
+    rows = await _rows(engine, select(*columns, chunks).where(*key))
+    if not rows:
+        return None
+    *values, bodies = rows[0]
+    return StoredContact(*values), bodies or []
 
 
 async def due_next(

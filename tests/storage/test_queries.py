@@ -8,12 +8,13 @@ from msgspec.structs import replace
 from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.domain.changes import SealedChunk
 from app.errors import RowRejected, SettingsError, Unavailable
 from app.settings import Database
 from app.storage import contacts, ownership, queries
 from app.storage.connect import connect
 from app.storage.engine import engine
-from app.storage.rows import ContactRow, CounterDelta, HistoryRow, StoredContact
+from app.storage.rows import ContactRow, CounterDelta, HistoryRow, SealedRow, StoredContact
 from tests.storage.batches import (
     LANE,
     NOW,
@@ -123,6 +124,24 @@ async def test_a_contact_is_read_as_it_was_written(
     found = await queries.contact(reads, 0, "default", "c-1")
     assert found == StoredContact(0, "default", "c-1", 1, "lead", 1, b"state", b"log")
     assert await queries.contact(reads, 0, "default", "c-2") is None
+
+
+async def test_a_whole_contact_has_its_sealed_chunks_in_order(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    chunks = [SealedChunk("default", "c-1", number, b"%d" % number) for number in (2, 0, 11, 1)]
+    other = SealedChunk("default", "c-2", 0, b"another's")
+    sealed = [SealedRow(0, chunk) for chunk in [*chunks, other]]
+    await applied(mine, batch(contacts=[contact(), contact("c-2"), contact("c-3")], sealed=sealed))
+    found = await queries.whole_contact(reads, 0, "default", "c-1")
+    assert found == (
+        StoredContact(0, "default", "c-1", 1, "lead", 1, b"state", b"log"),
+        [b"0", b"1", b"2", b"11"],
+    )
+    without = await queries.whole_contact(reads, 0, "default", "c-3")
+    assert without is not None
+    assert without[1] == []
+    assert await queries.whole_contact(reads, 0, "default", "c-4") is None
 
 
 async def test_counts_are_of_one_tenant_or_of_all(
