@@ -7,9 +7,9 @@ each waits for its turn with a transaction open.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -39,7 +39,6 @@ from app.handling.dead_letters import dead_letter_row
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
 from app.handling.records import Decoder, Encoder, Forwarded, OutputRecord, SourceRecord
-from app.handling.register import Register
 from app.handling.traces import name_of
 from app.storage.rows import (
     ContactRow,
@@ -57,6 +56,19 @@ TURN_RECORDS: Final = 100
 """Between two yields: about five milliseconds."""
 
 SOURCE_LABELS_MAX: Final = 100
+
+
+class Register(Protocol):
+    """Who was erased, by routing keys. Both raise Unavailable."""
+
+    async def digest(self, key: str) -> bytes:
+        """What is kept of an erased contact."""
+        ...
+
+    async def erased_among(self, keys: Collection[str]) -> set[str]:
+        """As the last apply left it."""
+        ...
+
 
 Load = Callable[[Sequence[tuple[int, str, str]]], Awaitable[list[StoredContact]]]
 LoadSealed = Callable[[int, str, str], Awaitable[list[bytes]]]
@@ -312,7 +324,7 @@ class Decider:
         contact = mine.entry.contact
         if contact.book.chunks:
             contact.load_sealed(await self._load_sealed(partition, item.tenant, item.contact_id))
-        mine.erasure = erase(contact, item, self._rules)
+        mine.erased(erase(contact, item, self._rules))
 
     def _close(
         self,
@@ -353,7 +365,7 @@ class Decider:
             entry = mine.entry
             contact = entry.contact
             if mine.erasure is not None:
-                await self._collect_erased(batch, partition, mine, mine.erasure, part)
+                await self._collect_erased(batch, mine, mine.erasure, part)
                 _count(counters, tenant, entry)
                 continue
             # before `take_change`, which drops what is decoded
@@ -371,20 +383,9 @@ class Decider:
             if chunks:
                 batch.sealed += [SealedRow(partition, chunk) for chunk in chunks]
             self._cache.resize(entry)
-            for told in _by_seq(mine.changes, mine.signals):
-                if isinstance(told, Signal):
-                    part.records.append(encoder.signal(tenant, contact_id, partition, now, told))
-                    if told.kind == "sla_breached":
-                        self._breaches[told.details["timer"]] += 1
-                    continue
-                batch.history.append(HistoryRow(partition, tenant, contact_id, now, told))
-                part.records += encoder.change(tenant, contact_id, partition, now, told)
-                if told.kind == "changed":
-                    self._moves[told.model, told.from_stage, told.to_stage] += 1
-            for command in mine.commands:
-                part.records.append(encoder.command(tenant, command))
-            for word in mine.words:
-                part.records.append(encoder.account_input(word))
+            for moved in mine.changes:
+                batch.history.append(HistoryRow(partition, tenant, contact_id, now, moved))
+            self._publish(mine, now, part)
             if shown is not None:
                 part.records.append(
                     encoder.snapshot(
@@ -402,28 +403,37 @@ class Decider:
     async def _collect_erased(
         self,
         batch: DecidedBatch,
-        partition: int,
         mine: "_Touched",
         erasure: Erasure,
         part: PartitionBatch,
     ) -> None:
         """What was decided before it in this batch is told, and not stored any more."""
-        encoder, now, contact = self._encoder, batch.decided_at, mine.entry.contact
-        about = contact.tenant, contact.contact_id, partition, now
+        now, contact = batch.decided_at, mine.entry.contact
+        partition, key = part.position.partition, (contact.tenant, contact.contact_id)
         mine.entry.batch = batch.number
         self._cache.resize(mine.entry)
-        digest = await self._register.digest(routing_key(*about[:2]))
-        batch.erasures.append(ErasureRow(partition, *about[:2], erasure.version, digest, now))
-        for moved in (*mine.changes, erasure.change):
-            part.records += encoder.change(*about, moved)
-            if moved.kind == "changed":
-                self._moves[moved.model, moved.from_stage, moved.to_stage] += 1
-        withdrawn = [] if erasure.withdrawn is None else [erasure.withdrawn]
-        part.records += [encoder.signal(*about, said) for said in (*mine.signals, *withdrawn)]
-        for command in (*mine.commands, *erasure.commands):
+        digest = await self._register.digest(routing_key(*key))
+        batch.erasures.append(ErasureRow(partition, *key, erasure.version, digest, now))
+        self._publish(mine, now, part)
+        part.records += self._encoder.erased(*key, partition, now, erasure.notice)
+
+    def _publish(self, mine: "_Touched", now: Microseconds, part: PartitionBatch) -> None:
+        """What was decided about a contact, in order."""
+        encoder, contact = self._encoder, mine.entry.contact
+        about = contact.tenant, contact.contact_id, part.position.partition, now
+        for told in _by_seq(mine.changes, mine.signals):
+            if isinstance(told, Signal):
+                part.records.append(encoder.signal(*about, told))
+                if told.kind == "sla_breached":
+                    self._breaches[told.details["timer"]] += 1
+                continue
+            part.records += encoder.change(*about, told)
+            if told.kind == "changed":
+                self._moves[told.model, told.from_stage, told.to_stage] += 1
+        for command in mine.commands:
             part.records.append(encoder.command(contact.tenant, command))
-        part.records += [encoder.account_input(word) for word in erasure.words]
-        part.records += encoder.erased(*about, erasure.notice)
+        for word in mine.words:
+            part.records.append(encoder.account_input(word))
 
     def _bury(
         self,
@@ -513,6 +523,14 @@ class _Touched:
             self.signals += decision.signals
         if decision.commands:
             self.commands += decision.commands
+
+    def erased(self, erasure: Erasure) -> None:
+        self.erasure = erasure
+        self.changes.append(erasure.change)
+        if erasure.withdrawn is not None:
+            self.signals.append(erasure.withdrawn)
+        self.commands += erasure.commands
+        self.words += erasure.words
 
     def tell_account(self, rules: Rules, horizon: Microseconds) -> None:
         """After all that was decided."""

@@ -38,6 +38,7 @@ from app.storage.rows import PartitionRow, StoredContact
 from app.telemetry.metrics import Metrics
 from tests.load.profile import Sampler
 from tests.load.workload import Workload
+from tests.unit.handling.register import Nobody
 
 BATCH: Final = 4000
 INTERACTIONS: Final = 120_000
@@ -121,7 +122,9 @@ def decider() -> Decider:
 
     decode = make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1)
     encoder = make_encoder(rules, "funnel", CONTACT_LANE_INPUTS, 1)
-    return Decider(parts, decode, encoder, rules, ContactCache(2**40), load, load_sealed, {})
+    return Decider(
+        parts, decode, encoder, rules, ContactCache(2**40), load, load_sealed, Nobody(), {}
+    )
 
 
 class _Topics:

@@ -20,6 +20,7 @@ from app.outbound.encoding import make_encoder
 from app.settings import Settings
 from app.storage.rows import CheckRow, PartitionRow, StoredContact
 from app.telemetry.metrics import Metrics
+from tests.unit.handling.register import Nobody
 from tests.unit.inbound.events import ARRIVED_MS, event, structured
 
 ARRIVED = ARRIVED_MS * 1000
@@ -67,7 +68,7 @@ def lane() -> Lane:
     decode = make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1)
     encoder = make_encoder(rules, "funnel", CONTACT_LANE_INPUTS, 1)
     cache = ContactCache(2**30)
-    made = Decider(parts, decode, encoder, rules, cache, load, load_sealed, {})
+    made = Decider(parts, decode, encoder, rules, cache, load, load_sealed, Nobody(), {})
     row = PartitionRow("contacts", 0, 7, "me", 40, OFFSETS, ARRIVED - DAY, 40, OFFSETS)
     return Lane(made, OwnedPartition(row), metrics)
 
