@@ -313,7 +313,9 @@ class Rig:
     async def row(self, partition: int) -> PartitionRow | None:
         fetched = await self.database.fetchrow(
             "SELECT lane, partition, epoch, owner, batch_seq, next_offsets, 0 AS as_of,"
-            " published_seq, published_offsets FROM lane_partition WHERE partition = $1",
+            " published_seq, published_offsets FROM lane_partition"
+            " WHERE lane = $1 AND partition = $2",
+            self.lane_name,
             partition,
         )
         return None if fetched is None else ownership._partition(fetched)
