@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 Key = Annotated[
     str | None, typer.Argument(metavar="[KEY]", help="One contact's; without it: who is next.")
 ]
-Tenant = Annotated[
-    str | None, typer.Option(help="Of whose contacts. [default: all, for a KEY: default]")
-]
+Tenant = Annotated[str | None, typer.Option(help="Of whose contacts: all, or for a KEY default.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many contacts to list.")]
 
 
@@ -64,7 +62,7 @@ def timers(
 
 async def read_one(settings: "Settings", tenant: str, key: str, at: "Microseconds") -> Waiting:
     """FunnelError where there is no such contact; Unavailable, RevisionError."""
-    from app.cli.contact import read_contact
+    from app.cli.known import read_contact
 
     known = await read_contact(settings, tenant, key)
     return _waiting(known.contact, known.rules, at)

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from app.bootstrap import now
+from app.bootstrap import CONTACT_LANE, now
+from app.cli.timers import read_next, read_one
 from app.domain.timestamps import format_rfc3339
 from app.domain.topics import Topic
 from app.failpoints import Failpoint
 from app.handling.timers import DUE_MAX_CONTACTS
+from app.storage import ownership
 from tests.failure.conftest import Arm, Once
 from tests.failure.rig import Rig, until
 from tests.failure.rig_reading import header, read
@@ -206,3 +208,24 @@ async def test_many_due_at_once_drain_in_batches_beside_interactions(rig: Rig) -
 
 def number(batch: str) -> int:
     return int(batch.rpartition("/")[2])
+
+
+async def test_the_command_tells_what_is_due_next_and_all_of_one_contact(rig: Rig) -> None:
+    await ownership.record_lane(rig.database, CONTACT_LANE, rig.partitions, rig.inputs, ["a", "b"])
+    rig.lane()
+    soon, later = rig.contact_on(0), rig.contact_on(1)
+    due = now() + DAY
+    await rig.send(later, at=before_dormant(DAY + 3600 * SECOND))
+    await rig.send(soon, at=before_dormant(due - now()))
+    await rig.settled()
+    waiting = await read_next(rig.settings, None, 9, now())
+    assert [each.contact_id for each in waiting] == [soon, later]
+    assert [each.contact_id for each in await read_next(rig.settings, None, 1, now())] == [soon]
+    assert await read_next(rig.settings, "acme", 9, now()) == []
+    one = await read_one(rig.settings, "default", soon, now())
+    assert one == waiting[0]
+    (first, *_) = one.timers
+    assert (first.name, first.effect) == ("lead_dormant", "recycled")
+    assert abs(first.due - due) < SECOND
+    assert one.check_at is not None
+    assert one.check_at <= first.due
