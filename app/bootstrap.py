@@ -30,8 +30,8 @@ from app.settings import Settings
 from app.storage import ownership
 from app.storage.connect import connect
 from app.storage.days import ensure_segment_days
-from app.storage.engine import engine, reaching
-from app.storage.migrate import check_revision
+from app.storage.faults import reading
+from app.storage.revision import check_revision
 from app.telemetry.metrics import Metrics
 
 CONTACT_LANE: Final = "contacts"
@@ -169,14 +169,14 @@ async def _home_partitions(settings: Settings) -> dict[str, int]:
 
 async def _prepare_database(settings: Settings) -> None:
     """The right revision, and the segments' tables for the days to come."""
-    database = engine(settings.database.url.get_secret_value())
+    connection = await connect(settings.database, application_name="funnel-prepare")
     try:
-        await check_revision(database)
-        with reaching("creating the segments' days"):
-            async with database.begin() as connection:
+        await check_revision(connection)
+        with reading("creating the segments' days"):
+            async with connection.transaction():
                 await ensure_segment_days(connection)
     finally:
-        await database.dispose()
+        await connection.close()
 
 
 async def _recorded(

@@ -17,8 +17,8 @@ CONTACT_LANE, ACCOUNT_LANE = "contacts", "accounts"
 @asynccontextmanager
 async def database(settings: "Settings") -> AsyncIterator["AsyncEngine"]:
     """An engine on a database that is at this release's revision. Unavailable, RevisionError."""
-    from app.storage.engine import engine
-    from app.storage.migrate import check_revision
+    from app.storage.engine import driver_of, engine, reaching
+    from app.storage.revision import check_revision
 
     made = engine(
         settings.database.url.get_secret_value(),
@@ -26,7 +26,9 @@ async def database(settings: "Settings") -> AsyncIterator["AsyncEngine"]:
         connect_timeout_seconds=settings.database.connect_timeout_seconds,
     )
     try:
-        await check_revision(made)
+        with reaching("connecting"):
+            async with made.connect() as connection:
+                await check_revision(await driver_of(connection))
         yield made
     finally:
         await made.dispose()

@@ -3,20 +3,19 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
+import asyncpg
 
 DAYS_AHEAD: Final = 7
 _LOCK: Final = 4_915_306_813
 
-_EXISTING: Final = text(
-    "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
-    " WHERE i.inhparent = 'segment'::regclass"
-)
+_EXISTING: Final = """
+SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+ WHERE i.inhparent = 'segment'::regclass
+"""
 
 
 async def ensure_segment_days(
-    connection: AsyncConnection, today: date | None = None, ahead: int = DAYS_AHEAD
+    connection: asyncpg.Connection, today: date | None = None, ahead: int = DAYS_AHEAD
 ) -> list[str]:
     """Create the tables from yesterday to `ahead` days from today; returns the new ones.
 
@@ -25,8 +24,8 @@ async def ensure_segment_days(
     """
     today = today or datetime.now(UTC).date()
     days = [today + timedelta(days=n) for n in range(-1, ahead + 1)]
-    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    existing = set((await connection.execute(_EXISTING)).scalars())
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    existing = {row["relname"] for row in await connection.fetch(_EXISTING)}
     missing = [day for day in days if _table(day) not in existing]
     for day in missing:
         await _create(connection, day)
@@ -37,7 +36,7 @@ def _table(day: date) -> str:
     return f"segment_{day:%Y%m%d}"
 
 
-async def _create(connection: AsyncConnection, day: date) -> None:
+async def _create(connection: asyncpg.Connection, day: date) -> None:
     """Attach, not PARTITION OF: that would lock out the lanes' inserts."""
     name, after = _table(day), day + timedelta(days=1)
     for statement in (
@@ -46,4 +45,4 @@ async def _create(connection: AsyncConnection, day: date) -> None:
         f" INSERT INTO {name} SELECT * FROM moved",
         f"ALTER TABLE segment ATTACH PARTITION {name} FOR VALUES FROM ('{day}') TO ('{after}')",
     ):
-        await connection.execute(text(statement))
+        await connection.execute(statement)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.storage.faults import DRIVER_ERRORS, reading
 
@@ -23,6 +23,13 @@ def engine(
         )
 
     return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True)
+
+
+async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    """The driver's own connection below, in the same transaction once that has begun."""
+    below = (await connection.get_raw_connection()).driver_connection
+    assert isinstance(below, asyncpg.Connection)
+    return below
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 import asyncpg
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.changes import SealedChunk
@@ -196,23 +195,25 @@ async def test_contacts_are_merged_by_their_key(mine: asyncpg.Connection) -> Non
 
 
 async def test_making_days_does_not_hold_up_an_apply(
-    mine: asyncpg.Connection, reads: AsyncEngine
+    mine: asyncpg.Connection, other: asyncpg.Connection
 ) -> None:
-    async with reads.connect() as connection:
-        made = await ensure_segment_days(connection, DAY, ahead=0)
-        assert made
-        await applied(mine, batch(1, segments=[segment(1, datetime.now(UTC).date())]))
-        await connection.rollback()
+    making = other.transaction()
+    await making.start()
+    assert await ensure_segment_days(other, DAY, ahead=0)
+    await applied(mine, batch(1, segments=[segment(1, datetime.now(UTC).date())]))
+    await making.rollback()
 
 
 async def test_an_apply_does_not_hold_up_making_days(
-    mine: asyncpg.Connection, reads: AsyncEngine
+    mine: asyncpg.Connection, other: asyncpg.Connection
 ) -> None:
-    async with mine.transaction(), reads.connect() as connection:
+    making = other.transaction()
+    async with mine.transaction():
         await mine.executemany(
             apply._SEGMENT,
             [(datetime.now(UTC).date(), LANE, 0, 1, (10, 0), NOW, 0, b"", b"")],
         )
-        await connection.execute(text("SET lock_timeout = '1s'"))
-        assert await ensure_segment_days(connection, DAY, ahead=0)
-        await connection.rollback()
+        await making.start()
+        await other.execute("SET lock_timeout = '1s'")
+        assert await ensure_segment_days(other, DAY, ahead=0)
+        await making.rollback()

@@ -7,14 +7,16 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import RevisionError, Unavailable
-from app.storage import migrate as schema
+from app.storage import revision
 from app.storage.days import ensure_segment_days
-from app.storage.engine import engine
-from app.storage.migrate import check_revision, migrate, newest
+from app.storage.engine import driver_of, engine
+from app.storage.migrate import migrate
+from app.storage.revision import MIGRATIONS, newest
 from app.storage.tables import metadata
 
 
@@ -31,6 +33,17 @@ async def execute(database: AsyncEngine, statement: str) -> list[tuple[object, .
         return [tuple(row) for row in found] if found.returns_rows else []
 
 
+async def check(database: AsyncEngine) -> None:
+    async with database.connect() as connection:
+        await revision.check_revision(await driver_of(connection))
+
+
+async def make_days(database: AsyncEngine, ahead: int = 7) -> list[str]:
+    async with database.begin() as connection:
+        await connection.execute(text("SELECT"))  # only now its transaction begins
+        return await ensure_segment_days(await driver_of(connection), TODAY, ahead)
+
+
 def differences(connection: Connection) -> list[object]:
     def is_ours(_: object, name: str | None, kind: str, *__: object) -> bool:
         return not (kind == "table" and str(name).startswith("segment_"))
@@ -45,6 +58,10 @@ async def test_migrating_makes_what_the_tables_say(database_url: str, empty: Asy
     assert await migrate(database_url) == newest()
     async with empty.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_the_last_migration_by_its_number_is_the_last_of_the_chain() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == newest()
 
 
 async def test_bytes_are_never_compressed_by_the_server(
@@ -71,29 +88,29 @@ async def test_of_two_that_migrate_at_once_the_second_waits(database_url: str) -
 
 async def test_the_right_revision_is_accepted(database_url: str, empty: AsyncEngine) -> None:
     await migrate(database_url)
-    await check_revision(empty)
+    await check(empty)
 
 
 async def test_an_empty_database_is_refused(empty: AsyncEngine) -> None:
     with pytest.raises(RevisionError, match=rf"none .* needs {newest()}: run `funnel migrate`"):
-        await check_revision(empty)
+        await check(empty)
 
 
 async def test_another_revision_is_refused_by_name(database_url: str, empty: AsyncEngine) -> None:
     await migrate(database_url)
     await execute(empty, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(RevisionError, match=rf"revision 9999, this release needs {newest()}"):
-        await check_revision(empty)
+        await check(empty)
 
 
 async def test_a_server_that_is_too_old_is_refused(
     database_url: str, empty: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "POSTGRES_MIN", 990_000)
+    monkeypatch.setattr(revision, "POSTGRES_MIN", 99)
     with pytest.raises(RevisionError, match="needs 99 or newer"):
         await migrate(database_url)
     with pytest.raises(RevisionError, match="needs 99 or newer"):
-        await check_revision(empty)
+        await check(empty)
 
 
 async def test_a_database_that_is_away_is_unavailable() -> None:
@@ -127,10 +144,9 @@ async def test_migrating_makes_the_days_to_come(database_url: str, empty: AsyncE
 
 async def test_days_are_made_once(database_url: str, empty: AsyncEngine) -> None:
     await migrate(database_url)
-    async with empty.begin() as connection:
-        made = await ensure_segment_days(connection, TODAY, ahead=1)
-        assert made == ["segment_20310228", "segment_20310301", "segment_20310302"]
-        assert await ensure_segment_days(connection, TODAY, ahead=1) == []
+    made = await make_days(empty, ahead=1)
+    assert made == ["segment_20310228", "segment_20310301", "segment_20310302"]
+    assert await make_days(empty, ahead=1) == []
 
 
 async def test_a_segment_of_a_day_without_a_table_is_kept_and_moves_when_there_is_one(
@@ -139,6 +155,5 @@ async def test_a_segment_of_a_day_without_a_table_is_kept_and_moves_when_there_i
     await migrate(database_url)
     await write_segment(empty, TODAY)
     assert await days_of(empty) == {"2031-03-01": "segment_default"}
-    async with empty.begin() as connection:
-        await ensure_segment_days(connection, TODAY)
+    await make_days(empty)
     assert await days_of(empty) == {"2031-03-01": "segment_20310301"}
