@@ -1,149 +1,46 @@
 """`funnel contact`: one contact as it is, how it came to be so, and why."""
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 
 from app.cli import printing
+from app.cli.history import history
+from app.cli.known import AsOf, Key, Known, Tenant, known_of
 from app.cli.timers import timers
-from app.errors import FunnelError
+from app.cli.why import why
 
 if TYPE_CHECKING:
-    from app.domain.changes import View
-    from app.domain.contact import Contact
     from app.domain.entry import Entry
-    from app.domain.explanation import Explanation
-    from app.domain.rules import Rules
-    from app.settings import Settings
-    from app.storage.rows import StoredChange
 
-Key = Annotated[str, typer.Argument(metavar="KEY", help="The contact's key, as in subject.")]
-Tenant = Annotated[str, typer.Option(help="Whose contact it is.")]
 LATEST = 10
 
 group = typer.Typer(
     help="One contact: its state, its history, why, and what is due.", no_args_is_help=True
 )
-group.command()(timers)
-
-
-class Known(msgspec.Struct, frozen=True):
-    """A contact as read at one moment."""
-
-    contact: "Contact"
-    history: "list[StoredChange]"
-    rules: "Rules"
-    view: "View"
-    interactions: "list[Entry]"
-    """The latest ones, newest first; older ones are in the sealed log."""
 
 
 @group.command()
-def show(key: Key, tenant: Tenant = "default", as_json: printing.Json = False) -> None:
-    """Stage, temperature, facts, scores, and the latest interactions."""
-    known = _known(key, tenant)
+def show(
+    key: Key, tenant: Tenant = "default", as_of: AsOf = None, as_json: printing.Json = False
+) -> None:
+    """Stage, temperature, facts, scores, and the latest interactions: now, or as they were."""
+    from app.cli.moments import told_moment
+
+    known = known_of(key, tenant, as_of)
     if as_json:
         state = msgspec.structs.asdict(known.view)
-        printing.json({"tenant": tenant, "contact_id": key, "seq": known.contact.seq, **state})
+        seq = {"seq": known.contact.seq} if as_of is None else {"as_of": told_moment(known.at)}
+        printing.json({"tenant": tenant, "contact_id": key, **seq, **state})
         return
-    printing.table(("", key), _rows_of(known))
+    title = None if as_of is None else f"as of {told_moment(known.at)}, by what is known now"
+    printing.table(("", key), _rows_of(known), title=title)
     printing.table(
         ("when", "interaction", "from"),
         [_row_of(entry) for entry in known.interactions[:LATEST]],
         title=f"latest of {len(known.interactions)} interactions",
     )
-
-
-@group.command()
-def history(key: Key, tenant: Tenant = "default", as_json: printing.Json = False) -> None:
-    """Every stage change, also those taken back: when it was true and when it was decided."""
-    from app.cli.explaining import moment
-
-    known = _known(key, tenant)
-    if as_json:
-        printing.json([_plain(stored) for stored in known.history])
-        return
-    printing.table(
-        ("seq", "true since", "move", "record", "because of", "transition", "decided", "revoked"),
-        [
-            (
-                stored.change.seq,
-                moment(stored.change.effective_at),
-                f"{stored.change.from_stage} → {stored.change.to_stage}",
-                stored.change.kind + (", late" if stored.change.late else ""),
-                stored.change.cause.type,
-                stored.change.transition,
-                moment(stored.decided_at),
-                None if stored.revoked_at is None else moment(stored.revoked_at),
-            )
-            for stored in known.history
-        ],
-    )
-
-
-@group.command()
-def why(key: Key, tenant: Tenant = "default", as_json: printing.Json = False) -> None:
-    """How the contact came to its stage: guards, what was observed, the evidence; and what next."""
-    from app.cli.explaining import standing, told_change, told_way
-
-    known = _known(key, tenant)
-    decisions = standing(known.history)
-    ahead = _ways_out(known)
-    if as_json:
-        printing.json(
-            {
-                "stage": known.view.stage,
-                "decisions": [_plain(stored) for stored in decisions],
-                "ways_out": ahead,
-            }
-        )
-        return
-    by_id = {entry.id: entry for entry in known.interactions}
-    for stored in decisions:
-        for line in told_change(key, stored.change, by_id):
-            printing.line(line)
-    printing.line()
-    printing.line(f"{key} is {known.view.stage} now. Ways on:")
-    for way in ahead:
-        if way.on == ("stage.override",):
-            continue
-        for line in told_way(way):
-            printing.line(line)
-
-
-def _known(key: str, tenant: str) -> Known:
-    from app.cli import settings
-
-    return asyncio.run(read_contact(settings.load(), tenant, key))
-
-
-async def read_contact(settings: "Settings", tenant: str, key: str) -> Known:
-    """FunnelError where there is none; Unavailable, RevisionError."""
-    from app.bootstrap import now
-    from app.cli.database import database, home_of
-    from app.domain.contact import Contact
-    from app.domain.decide import view
-    from app.models import load_rules
-    from app.storage import queries
-
-    async with database(settings) as engine:
-        home = await home_of(engine, tenant, key)
-        row = await queries.contact(engine, home, tenant, key)
-        changes = await queries.history(engine, home, tenant, key)
-    if row is None:
-        raise FunnelError(f"there is no contact {key!r} of tenant {tenant!r}")
-    rules = load_rules(settings.model, settings.models_dir)
-    contact = Contact.stored(tenant, key, row.version, row.stage, row.seq, row.state, row.log)
-    return Known(contact, changes, rules, view(contact, rules, now()), contact.timeline())
-
-
-def _ways_out(known: Known) -> "list[Explanation]":
-    from app.bootstrap import now
-    from app.domain.decide import explain
-
-    return explain(known.contact, known.rules, now())
 
 
 def _rows_of(known: Known) -> list[tuple[str, object]]:
@@ -186,11 +83,5 @@ def _row_of(entry: "Entry") -> tuple[str, str, str]:
     return moment(entry.time), entry.type + machine, entry.source
 
 
-def _plain(stored: "StoredChange") -> dict[str, Any]:
-    from app.domain.timestamps import format_rfc3339
-
-    change = msgspec.structs.asdict(stored.change)
-    times = {"effective_at": stored.change.effective_at, "decided_at": stored.decided_at}
-    told = {name: format_rfc3339(at) for name, at in times.items()}
-    revoked = None if stored.revoked_at is None else format_rfc3339(stored.revoked_at)
-    return {**change, **told, "revoked_at": revoked}
+for command in (history, why, timers):
+    group.command()(command)

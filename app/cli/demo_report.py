@@ -46,9 +46,9 @@ def adds_up(figures: Figures, past: "Traffic") -> bool:
 
 async def explain_some(settings: "Settings") -> str | None:
     """Some of the opportunities there are now, the way to each and the why; the first's key."""
-    from app.cli.contact import read_contact
     from app.cli.database import database
     from app.cli.explaining import told_path
+    from app.cli.known import read_contact
     from app.storage import queries
 
     async with database(settings) as engine:

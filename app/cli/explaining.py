@@ -32,18 +32,10 @@ def told_change(
     return [shown(line) for line in [*lines, *rests_on]]
 
 
-def standing(history: "Iterable[StoredChange]") -> "list[StoredChange]":
-    """The moves that hold: not taken back, and as last corrected."""
-    last = {
-        stored.change.transition_id: stored
-        for stored in history
-        if stored.change.kind != "revoked" and stored.revoked_at is None
-    }
-    return list(last.values())
-
-
 def told_path(history: "Iterable[StoredChange]", interactions: "Iterable[Entry]") -> list[str]:
     """Every standing move in a line, the last one with its guards and evidence."""
+    from app.domain.bitemporal import standing
+
     by_id = {entry.id: entry for entry in interactions}
     told = [told_change(stored.contact_id, stored.change, by_id) for stored in standing(history)]
     return [move[0] for move in told[:-1]] + (told[-1] if told else [])

@@ -79,7 +79,7 @@ async def read_next(
 
     async with database(settings) as engine:
         rows = await queries.due_next(engine, CONTACT_LANE, limit=limit, tenant=tenant)
-    rules = load_rules(settings.model)
+    rules = load_rules(settings.model, settings.models_dir)
     return [
         _waiting(
             Contact.stored(r.tenant, r.contact_id, r.version, r.stage, r.seq, r.state, r.log),
