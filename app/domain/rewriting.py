@@ -8,7 +8,7 @@ import msgspec
 from app.domain.changes import Verdict
 from app.domain.contact import Contact
 from app.domain.decision import LATE, Decision
-from app.domain.entry import RETRACTED, Entry, Key
+from app.domain.entry import RETRACTED, STALE, Entry, Key
 from app.domain.evidence_log import EvidenceLog
 from app.domain.firing import Fired, fire_until
 from app.domain.fold import Made, step
@@ -50,7 +50,9 @@ def decide_again(
     publisher.rewritten(before, after, base, cause)
     contact.stage = state.stage
     evidence.is_changed = True
-    signals = Teller(contact, cause, in_force, traceparent).tell(notices(fired))
+    # Those of long ago were told in their time, or are too old to act on.
+    recent = [each for each in notices(fired) if cause.arrived_at - each.due <= STALE]
+    signals = Teller(contact, cause, in_force, traceparent).tell(recent)
     if not publisher.changes and not signals and not rules.types[cause.type].is_telling:
         return LATE
     return Decision(Verdict.LATE, publisher.changes, True, signals)

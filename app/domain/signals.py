@@ -27,13 +27,13 @@ class Notice(NamedTuple):
 
     name: str
     due: Microseconds
-    is_quiet: bool
+    cause: Entry
 
 
 def notices(fired: Sequence[Fired]) -> list[Notice]:
     """Of the timers that went off, those that only tell."""
     return [
-        Notice(timer.name, timer.due, entry.is_quiet)
+        Notice(timer.name, timer.due, entry)
         for timer, entry, _ in fired
         if timer.name in WARNINGS
     ]
@@ -52,10 +52,15 @@ class Teller:
         self.signals: list[Signal] = []
 
     def tell(self, notices: list[Notice]) -> list[Signal]:
-        """Say what is new, and keep in mind that it was said. An old cause says nothing."""
+        """Say what is new, and keep in mind that it was said. An old cause says nothing.
+
+        First what timers say, which went off before; each is its own cause.
+        """
         book = self.contact.evidence.book
         state, told = book.state, book.told
         is_heard = not self.cause.is_quiet
+        for notice in notices:
+            self._notice(notice, told)
         if handoff_of(state) != told.handoff:
             self._hand_over(state, told, is_heard)
         if state.nurture != told.nurture:
@@ -67,8 +72,6 @@ class Teller:
                 details = {"from": told.temperature, "to": state.temperature}
                 self._say("temperature_changed", details=details)
             told.temperature = state.temperature
-        for notice in notices:
-            self._notice(notice, told)
         return self.signals
 
     def _hand_over(self, state: State, told: Told, is_heard: bool) -> None:
@@ -108,12 +111,12 @@ class Teller:
         if said in told.notices:
             return
         told.notices = [*told.notices[1 - NOTICES_MAX :], said]
-        if notice.is_quiet:
+        if notice.cause.is_quiet:
             return
         kind = WARNINGS[notice.name]
         timer, due = _TIMER_OF.get(notice.name, notice.name), format_rfc3339(notice.due)
         details = {"timer": timer, "due": due} if kind == "sla_breached" else {"due": due}
-        self._say(kind, f"{notice.name}@{notice.due}", details)
+        self._say(kind, f"{notice.name}@{notice.due}", details, cause=notice.cause)
 
     def _say_of_move(
         self, kind: str, move: tuple[str, str, int, int], transition: str | None = None
@@ -129,8 +132,9 @@ class Teller:
         tid: str | None = None,
         transition: str | None = None,
         move: tuple[str, str, int, int] | None = None,
+        cause: Entry | None = None,
     ) -> None:
-        contact, cause, state = self.contact, self.cause, self.contact.fold
+        contact, cause, state = self.contact, cause or self.cause, self.contact.fold
         actor = (cause.fields or {}).get("actor")
         self.signals.append(
             Signal(
