@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -66,8 +67,15 @@ class BusinessHours:
 
     def _moment(self, ordinal: int, hour: float) -> Microseconds:
         """When the local clock shows that hour."""
-        wall = datetime.combine(date.fromordinal(ordinal), time()) + timedelta(hours=hour)
-        return (wall.replace(tzinfo=self.zone or UTC) - _EPOCH) // _MICROSECOND
+        if self.zone is None:
+            return (ordinal - _FIRST) * DAY + round(hour * HOUR)
+        return _local(ordinal, hour, self.zone)
+
+
+@lru_cache(maxsize=4096)
+def _local(ordinal: int, hour: float, zone: ZoneInfo) -> Microseconds:
+    wall = datetime.combine(date.fromordinal(ordinal), time()) + timedelta(hours=hour)
+    return (wall.replace(tzinfo=zone) - _EPOCH) // _MICROSECOND
 
 
 def business_hours_of(node: Node, zone: ZoneInfo | None) -> BusinessHours:

@@ -113,6 +113,9 @@ def _terms(model: Node, knobs: Mapping[str, str]) -> Terms:
     bands = {name: terms.child(name).number() for name in _BANDS}
     bands |= {name: terms.child_or(name, 0).number() for name in _OPTIONAL_BANDS}
     spans |= {name: terms.child_or(name, "0 s").duration() for name in _OPTIONAL_SPANS}
+    if bands["hot_engagement"] < bands["warm_engagement"]:
+        hot = terms.child("hot_engagement")
+        raise hot.error("hot begins below warm", "make it more than `warm_engagement`")
     timers, business = _timers(model.child_or("timers", {}))
     return Terms(
         two_way_recent=spans["two_way_recent"],

@@ -115,21 +115,22 @@ class Contact:
     def take_change(self) -> tuple[ContactChange, list[SealedChunk]] | None:
         """What to store since the last call, or None; the contact is then clean again."""
         evidence = self._evidence
-        check_at = None if evidence is None else self.check_at
         self._evidence = self._loaded = None
         if evidence is None or (
             not evidence.is_changed and evidence.kept == len(evidence.log) == len(self._log)
         ):
             return None
         log, kept = evidence.log, evidence.kept
-        state = encode_book(evidence.book)
+        book = evidence.book
+        due = book.state.next_due
+        state = encode_book(book)
         change = ContactChange(
             self.tenant,
             self.contact_id,
             self.version,
             self.stage,
             self.seq,
-            check_at,
+            None if due >= NEVER else max(due, book.backfilled_until),
             state,
             log[: len(log) - kept],
             kept,

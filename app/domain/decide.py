@@ -88,10 +88,13 @@ def _decide_in_order(
     evidence.append(entry, made)
     if made:
         changes += _publish(contact, entry.time, made, in_force, traceparent)
-    contact.stage = book.state.stage
+        contact.stage = book.state.stage
+    elif fired:
+        contact.stage = book.state.stage
     if not changes and not fired and not is_news(book):
         return Decision(Verdict.APPLIED, [], True) if kind.is_telling else APPLIED
-    teller = Teller(contact, entry, in_force, traceparent)
+    shown = changes[-1].view if made else None
+    teller = Teller(contact, entry, in_force, traceparent, shown)
     return Decision(Verdict.APPLIED, changes, True, teller.tell(notices(fired)))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from app.domain.book import Book, Told
-from app.domain.changes import Cause, Signal
+from app.domain.changes import Cause, Signal, View
 from app.domain.contact import Contact
 from app.domain.entry import Entry
 from app.domain.firing import Fired
@@ -43,8 +43,15 @@ class Teller:
     """Collects the signals of one decision, in the order in which they are told."""
 
     def __init__(
-        self, contact: Contact, cause: Entry, rules: Rules, traceparent: str | None
+        self,
+        contact: Contact,
+        cause: Entry,
+        rules: Rules,
+        traceparent: str | None,
+        shown: View | None = None,
     ) -> None:
+        """`shown`: the view of what was decided, where it is known."""
+        self.shown = shown
         self.contact = contact
         self.cause = cause
         self.rules = rules
@@ -135,6 +142,8 @@ class Teller:
         cause: Entry | None = None,
     ) -> None:
         contact, cause, state = self.contact, cause or self.cause, self.contact.fold
+        if self.shown is None:
+            self.shown = view(contact, self.rules, state.head_time)
         actor = (cause.fields or {}).get("actor")
         self.signals.append(
             Signal(
@@ -149,7 +158,7 @@ class Teller:
                     False,
                     actor if isinstance(actor, str) else None,
                 ),
-                view(contact, self.rules, state.head_time),
+                self.shown,
                 self.rules.ref,
                 f"{key}#{contact.version}#{cause.source}#{cause.id}#{cause.time}",
                 details or {},

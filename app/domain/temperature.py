@@ -4,7 +4,7 @@ A band is entered when its conditions hold. It is left when the engagement is so
 or some time after its conditions ended, whichever is first.
 """
 
-from math import log2
+from math import exp, exp2, log, log2
 from typing import Final
 
 from app.domain.interaction import Microseconds
@@ -16,6 +16,8 @@ from app.domain.state import NEVER, State
 HOT: Final = "hot"
 WARM: Final = "warm"
 COLD: Final = "cold"
+LN2: Final = log(2)
+NEWTON_STEPS: Final = 12
 _RANK: Final = {COLD: 0, WARM: 1, HOT: 2}
 
 
@@ -45,7 +47,7 @@ def conditions(state: State, at: Microseconds, rules: Rules) -> str:
     terms = rules.terms
     if state.last_inbound is None and state.is_outbound:
         return COLD
-    engaged = _at_most(state, at, min(terms.warm_engagement, terms.hot_engagement))
+    engaged = _at_most(state, at, terms.warm_engagement)
     deadline = state.deadline
     if (
         (state.last_intent is not None and at - state.last_intent <= terms.hot_intent)
@@ -120,11 +122,37 @@ def _fading(state: State, rules: Rules, is_exact: bool) -> Microseconds:
     if not is_exact:
         # All of it with the shortest half-life, and a second for the rounding.
         return at + max(1, int(min(state.points) * 1e6 * log2(now / (below + 1))) - 1_000_000)
-    total = sum(value for value, _ in state.points.values())
-    early, late = at, at + int(max(state.points) * 1e6 * (log2(total * 1000 / below) + 1))
+    return _falls_to(state, below)
+
+
+def _falls_to(state: State, mark: float) -> Microseconds:
+    """The first microsecond at which the engagement, in thousandths, is `mark` or less.
+
+    Newton's method on the sum of exponentials comes within a few microseconds: it is convex, so
+    from the left it never goes too far. The rounding decides the rest.
+    """
+    at, goal = state.head_time, (mark + 0.5) / 1000
+    rates = [
+        (value * exp2((since - at) / (half_life * 1e6)), LN2 / (half_life * 1e6))
+        for half_life, (value, since) in state.points.items()
+    ]
+    span = 0.0
+    for _ in range(NEWTON_STEPS):
+        values = [(value * exp(-rate * span), rate) for value, rate in rates]
+        over = sum(value for value, _ in values) - goal
+        if over * 1e3 < 1e-7:
+            break
+        span += over / sum(value * rate for value, rate in values)
+    found, width = at + int(span), 1
+    early = late = found
+    while late <= at or engagement(state, late) > mark:
+        early, late, width = late, max(late, at) + width, width * 2
+    width = 1
+    while early > at and engagement(state, early) <= mark:
+        late, early, width = early, max(at, early - width), width * 2
     while late - early > 1:
         middle = (early + late) // 2
-        if engagement(state, middle) <= below:
+        if engagement(state, middle) <= mark:
             late = middle
         else:
             early = middle

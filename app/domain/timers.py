@@ -85,31 +85,46 @@ class TimerDue(NamedTuple):
 
 def timers_of(state: State, rules: Rules) -> list[TimerDue]:
     """What is armed, soonest first."""
-    return [
-        TimerDue(each.name, each.due, EFFECTS[each.name]) for each in sorted(armed(state, rules))
-    ]
+    armed = _armed(state, rules)
+    crossing = next_crossing(state, rules, is_exact=True)
+    if crossing < NEVER:
+        armed.append(_crossing(state, crossing))
+    return [TimerDue(each.name, each.due, EFFECTS[each.name]) for each in sorted(armed)]
 
 
 def first_due(state: State, rules: Rules) -> Timer | None:
     """The next timer to fire."""
-    return min(armed(state, rules), default=None)
+    first = min(_armed(state, rules), default=None)
+    # The exact moment costs much more than one before it.
+    crossing = next_crossing(state, rules, is_exact=False)
+    if crossing >= NEVER or (first is not None and first.due < crossing):
+        return first
+    timer = _crossing(state, next_crossing(state, rules, is_exact=True))
+    return timer if first is None else min(first, timer)
 
 
 def soonest(state: State, rules: Rules) -> Microseconds:
     """A moment no later than the next due; cheap."""
-    return min((each.due for each in _armed(state, rules, is_exact=False)), default=NEVER)
+    soonest = next_crossing(state, rules, is_exact=False)
+    fired = state.fired
+    for name, due, _ in _dues(state, rules):
+        if due < soonest and (not fired or fired.get(name) != due):
+            soonest = due
+    return max(soonest, state.head_time)
 
 
-def armed(state: State, rules: Rules) -> Iterator[Timer]:
-    """In no given order. A due is never before the fold's head."""
-    return _armed(state, rules, is_exact=True)
-
-
-def _armed(state: State, rules: Rules, *, is_exact: bool) -> Iterator[Timer]:
+def _armed(state: State, rules: Rules) -> list[Timer]:
+    """In no given order, the temperature's left out. A due is never before the fold's head."""
     fired, head = state.fired, state.head_time
-    for name, due, arrived in _dues(state, rules, is_exact):
-        if due < NEVER and fired.get(name) != due:
-            yield Timer(max(due, head), ORDER[name], name, arrived, due)
+    return [
+        Timer(max(due, head), ORDER[name], name, arrived, due)
+        for name, due, arrived in _dues(state, rules)
+        if due < NEVER and fired.get(name) != due
+    ]
+
+
+def _crossing(state: State, due: Microseconds) -> Timer:
+    return Timer(due, ORDER[SCORE_CROSSING], SCORE_CROSSING, state.active_arrived, due)
 
 
 Spans = Mapping[str, Microseconds]
@@ -117,24 +132,27 @@ Due = tuple[str, Microseconds, Microseconds]
 """(name, due, arrival of what armed it)"""
 
 
-def _dues(state: State, rules: Rules, is_exact: bool) -> Iterator[Due]:
+def _dues(state: State, rules: Rules) -> list[Due]:
     terms = rules.terms.terms
+    dues: list[Due] = []
     if state.clicks:
         click = state.clicks[0]
-        yield CLICK_SETTLES, click.at + terms.get(CLICK_SETTLES, NEVER), click.arrived
-    if state.stage != NONE:
-        if state.pin_until is not None:
-            yield PIN_END, state.pin_until, state.entered_arrived
-        for name, due in state.clocks.items():
-            yield name, due, due
-        yield from _of_stage(state, terms)
-        if state.deadline is not None and not state.deadline.is_cancelled:
-            yield from _of_deadline(state, state.deadline, terms)
-        yield from _of_terms(state, terms)
-        if "retention_due" in terms:
-            last = _active_at(state) or state.entered_at
-            yield "retention_due", last + terms["retention_due"], state.active_arrived
-    yield SCORE_CROSSING, next_crossing(state, rules, is_exact), state.active_arrived
+        dues.append((CLICK_SETTLES, click.at + terms.get(CLICK_SETTLES, NEVER), click.arrived))
+    if state.stage == NONE or not terms:
+        return dues
+    if state.pin_until is not None:
+        dues.append((PIN_END, state.pin_until, state.entered_arrived))
+    for name, due in state.clocks.items():
+        dues.append((name, due, due))
+    dues += _of_stage(state, terms)
+    if state.deadline is not None and not state.deadline.is_cancelled:
+        dues += _of_deadline(state, state.deadline, terms)
+    if state.trial is not None or state.quotes:
+        dues += _of_terms(state, terms)
+    if "retention_due" in terms:
+        last = _active_at(state) or state.entered_at
+        dues.append(("retention_due", last + terms["retention_due"], state.active_arrived))
+    return dues
 
 
 def _of_stage(state: State, terms: Spans) -> Iterator[Due]:

@@ -107,6 +107,8 @@ def test_admin_and_identity_types_come_from_commands_only() -> None:
         "contact.disqualified",
         "identity.linked",
         "identity.unlinked",
+        "identity.evidence",
+        "identity.withdrawn",
         "account.linked",
         "stage.override",
         "event.retracted",
