@@ -6,6 +6,7 @@ import msgspec
 import typer
 
 from app.cli import printing
+from app.cli.erasing import erase
 from app.cli.history import history
 from app.cli.known import AsOf, Key, Known, Tenant, known_of
 from app.cli.timers import timers
@@ -83,5 +84,5 @@ def _row_of(entry: "Entry") -> tuple[str, str, str]:
     return moment(entry.time), entry.type + machine, entry.source
 
 
-for command in (history, why, timers):
+for command in (history, why, timers, erase):
     group.command()(command)
