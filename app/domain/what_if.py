@@ -1,0 +1,268 @@
+"""What if another model had been in force: who would be where, contact by contact.
+
+Both models see the same evidence up to one moment. What the model in force made of it stands in
+the log; the candidate folds it in the shadow. What is counted can be added up, so that parts of
+the contacts may be weighed side by side.
+"""
+
+from collections import Counter
+from datetime import date
+from functools import lru_cache
+from itertools import groupby
+from typing import Final, NamedTuple
+
+import msgspec
+
+from app.domain.changes import Cause
+from app.domain.entry import Entry
+from app.domain.explanation import Explanation, ways_out
+from app.domain.fold import CLICK, Made
+from app.domain.interaction import Microseconds
+from app.domain.log import Logged, digest_of, text_of, unpack
+from app.domain.rules import Rules
+from app.domain.shadow import Evidence, fire, fold, rest, stages_only, steps_of
+from app.domain.state import NONE
+from app.domain.what_if_report import Decided, Moved, Sample
+from app.errors import RuleError
+
+SAMPLES_PER_PAIR: Final = 3
+OVERRIDE: Final = ("stage.override",)
+
+
+class Move(NamedTuple):
+    """One move, as either model made it."""
+
+    transition: str
+    from_stage: str
+    to_stage: str
+    cycle: int
+    n: int
+    time: Microseconds
+    is_handoff: bool
+    """Sales was asked to take over."""
+
+
+class Side:
+    """What one of the two models comes to."""
+
+    def __init__(self) -> None:
+        self.stages: Counter[str] = Counter()
+        """Contacts, at the end."""
+        self.customers = 0
+        self.moves: Counter[tuple[str, str, str, str]] = Counter()
+        """(month, transition, from, to)"""
+        self.handoffs: Counter[str] = Counter()
+        """By month."""
+
+    def add(self, other: "Side") -> None:
+        self.stages += other.stages
+        self.customers += other.customers
+        self.moves += other.moves
+        self.handoffs += other.handoffs
+
+
+class Tally:
+    """Of some contacts, or, added up, of all."""
+
+    def __init__(self) -> None:
+        self.contacts = self.interactions = self.same_stage_other_history = 0
+        self.current, self.candidate = Side(), Side()
+        self.pairs: Counter[tuple[str, str]] = Counter()
+        """(stage now, stage then), of all contacts."""
+        self.lacking: Counter[tuple[str, str]] = Counter()
+        """(type, field): interactions that were logged without it."""
+        self.refused = 0
+        """Contacts on which a rule of the candidate fails."""
+        self.refusal: str | None = None
+        self.samples: list[Sample] = []
+
+    def add(self, other: "Tally") -> None:
+        self.contacts += other.contacts
+        self.interactions += other.interactions
+        self.same_stage_other_history += other.same_stage_other_history
+        self.current.add(other.current)
+        self.candidate.add(other.candidate)
+        self.pairs += other.pairs
+        self.lacking += other.lacking
+        self.refused += other.refused
+        self.refusal = self.refusal or other.refusal
+        self.samples = _fewest([*self.samples, *other.samples])
+
+
+class WhatIf:
+    """Weighs one contact after another; what was counted is in `tally`."""
+
+    def __init__(self, current: Rules, candidate: Rules, until: Microseconds) -> None:
+        self._told = candidate
+        self._current, self._candidate = stages_only(current), stages_only(candidate)
+        self._until = until
+        self._new_fields = fields_lacking(current, candidate)
+        self.tally = Tally()
+
+    def weigh(self, evidence: Evidence) -> None:
+        """Linked identities are part of their primary and are not counted themselves."""
+        if evidence.book.primary is not None:
+            return
+        names, until = evidence.book.names, self._until
+        steps = [one for one in steps_of(evidence) if one.time <= until]
+        entries = [entry for one in steps if not (entry := unpack(one, names)).is_timer]
+        tally = self.tally
+        try:
+            state, made = fold(entries, self._candidate, until)
+        except RuleError as refused:
+            tally.refused += 1
+            tally.refusal = tally.refusal or str(refused)
+            return
+        then = [_move_of(move, self._candidate) for move in made]
+        now, stage, is_customer = self._in_force(evidence, steps, entries)
+        tally.contacts += 1
+        tally.interactions += len(entries)
+        self._count(tally.current, now, stage, is_customer)
+        self._count(tally.candidate, then, state.stage, state.is_customer)
+        tally.pairs[stage, state.stage] += 1
+        if stage != state.stage:
+            self._sample(evidence, stage, state.stage, now, entries)
+        elif now != then:
+            tally.same_stage_other_history += 1
+        if self._new_fields:
+            self._note_lacking(entries)
+
+    def _in_force(
+        self, evidence: Evidence, steps: list[Logged], entries: list[Entry]
+    ) -> tuple[list[Move], str, bool]:
+        """By the log, and by the timers that became due since; (moves, stage, is a customer)."""
+        rules, until = self._current, self._until
+        state = evidence.book.state
+        if state.head_time > until:
+            # Somebody wrote since: what was is not in the state any more.
+            state, made = fold(entries, rules, until)
+            return [_move_of(move, rules) for move in made], state.stage, state.is_customer
+        moves = _logged_moves(steps, evidence.book.names, rules)
+        if state.next_due <= until:
+            moves += [_move_of(move, rules) for move in fire(rest(state), rules, until)]
+        return moves, state.stage, state.is_customer
+
+    def _count(self, side: Side, moves: list[Move], stage: str, is_customer: bool) -> None:
+        side.stages[stage] += 1
+        side.customers += is_customer
+        for move in moves:
+            month = month_of(self._told.day(move.time))
+            side.moves[month, move.transition, move.from_stage, move.to_stage] += 1
+            if move.is_handoff:
+                side.handoffs[month] += 1
+
+    def _note_lacking(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            for name in self._new_fields.get(entry.type, ()):
+                if name not in (entry.fields or ()):
+                    self.tally.lacking[entry.type, name] += 1
+
+    def _sample(
+        self, evidence: Evidence, now: str, then: str, moves: list[Move], entries: list[Entry]
+    ) -> None:
+        """With what the candidate decided last, and why it goes no further."""
+        same = sum((each.now, each.then) == (now, then) for each in self.tally.samples)
+        if same >= SAMPLES_PER_PAIR:
+            return
+        state, made = fold(entries, self._told, self._until)
+        ways = ways_out(state, self._until, self._told)
+        self.tally.samples.append(
+            Sample(
+                evidence.tenant,
+                evidence.contact_id,
+                now,
+                then,
+                _moved(moves[-1]) if moves else None,
+                _decided(made[-1]) if made else None,
+                [_missing(way) for way in ways if way.on != OVERRIDE],
+            )
+        )
+
+
+def fields_lacking(current: Rules, candidate: Rules) -> dict[str, tuple[str, ...]]:
+    """By interaction type, what the candidate reads and the model in force does not keep."""
+    found = {}
+    for name, kind in candidate.types.items():
+        known = current.types.get(name)
+        new = tuple(f for f in kind.reads if known is None or f not in known.reads)
+        if new:
+            found[name] = new
+    return found
+
+
+@lru_cache(maxsize=4096)
+def month_of(day: int) -> str:
+    """Of a day since 1970."""
+    return date.fromordinal(date(1970, 1, 1).toordinal() + day).isoformat()[:7]
+
+
+def _logged_moves(steps: list[Logged], names: list[str], rules: Rules) -> list[Move]:
+    return [
+        Move(
+            text_of(move.transition, names),
+            text_of(move.from_stage, names),
+            to_stage := text_of(move.to_stage, names),
+            move.cycle,
+            move.n,
+            one.time,
+            to_stage == rules.at(one.time).terms.handoff_stage
+            and _asks(unpack(one, names), text_of(move.transition, names), move.digest),
+        )
+        for one in steps
+        for move in one.made
+    ]
+
+
+def _asks(entry: Entry, transition: str, digest: bytes) -> bool:
+    """Neither old news nor a stage that was only passed: that one rests on the step alone."""
+    if entry.is_quiet:
+        return False
+    own = str((entry.fields or {}).get(CLICK)) if entry.is_timer else entry.id
+    passed = Made(transition, NONE, NONE, 0, 0, True, entry, (), (own,), "", False, "")
+    return digest != digest_of(passed)
+
+
+def _move_of(move: Made, rules: Rules) -> Move:
+    entry, to_stage = move.entry, move.to_stage
+    asked = rules.at(entry.time).terms.handoff_stage
+    is_handoff = to_stage == asked and not move.inferred and not entry.is_quiet
+    return Move(
+        move.transition, move.from_stage, to_stage, move.cycle, move.n, entry.time, is_handoff
+    )
+
+
+def _fewest(samples: list[Sample]) -> list[Sample]:
+    """The first few of every pair, in an order that does not depend on who came first."""
+    ordered = sorted(samples, key=lambda each: (each.now, each.then, each.tenant, each.contact_id))
+    return [
+        each
+        for _, same in groupby(ordered, key=lambda each: (each.now, each.then))
+        for each in list(same)[:SAMPLES_PER_PAIR]
+    ]
+
+
+def _moved(move: Move) -> Moved:
+    return Moved(move.transition, move.from_stage, move.to_stage, move.time)
+
+
+def _decided(move: Made) -> Decided:
+    entry = move.entry
+    actor = (entry.fields or {}).get("actor")
+    cause = Cause(
+        entry.id, entry.source, entry.type, move.inferred, actor if type(actor) is str else None
+    )
+    return Decided(
+        move.transition,
+        move.from_stage,
+        move.to_stage,
+        entry.time,
+        cause,
+        move.guards,
+        move.evidence,
+    )
+
+
+def _missing(way: Explanation) -> Explanation:
+    """With the guards alone that do not hold."""
+    guards = tuple(guard for guard in way.guards if not guard.passed)
+    return msgspec.structs.replace(way, guards=guards)

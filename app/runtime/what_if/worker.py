@@ -1,0 +1,102 @@
+"""What a process of the simulation does: reads contacts, folds them, and says what it counted.
+
+It holds one connection, and of the contacts no more than a page. It ends with its parent, also
+where that is killed.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+from multiprocessing import parent_process
+from typing import Any, Final, NamedTuple
+
+import asyncpg
+
+from app.domain.interaction import Microseconds
+from app.domain.model import compile_model
+from app.domain.what_if import Tally, WhatIf
+from app.errors import FunnelError, Unavailable
+from app.settings import Database
+from app.storage.connect import connect
+from app.storage.evidence_scan import Place, read_page
+
+PAGE_CONTACTS: Final = 200
+PART_CONTACTS: Final = 2_000
+"""In one call: about a quarter of a second, so that progress is seen."""
+
+
+class Task(NamedTuple):
+    """What is the same for all processes and calls."""
+
+    database: Database
+    current: dict[str, Any]
+    candidate: dict[str, Any]
+    """Complete definitions, not names: what was checked is what is folded."""
+    until: Microseconds
+    tenant: str | None
+
+
+class Weighed(NamedTuple):
+    tally: Tally
+    read: int
+    """Contacts, linked ones too."""
+    after: Place | None
+    """Where to go on; None: the partition is done."""
+
+
+class _Here(NamedTuple):
+    task: Task
+    loop: asyncio.Runner
+    connection: asyncpg.Connection
+    what_if: WhatIf
+
+
+_here: _Here | None = None
+"""Of this process."""
+
+
+def begin(task: Task) -> None:
+    """Once in each process."""
+    global _here
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    loop = asyncio.Runner()
+    connection = loop.run(connect(task.database, application_name="funnel-simulate"))
+    rules = compile_model(task.current), compile_model(task.candidate)
+    _here = _Here(task, loop, connection, WhatIf(*rules, task.until))
+    gc.freeze()  # what is here stays
+
+
+def weigh(partition: int, after: Place, limit: int) -> Weighed:
+    """Of the partition's contacts that come after a place, up to `limit`."""
+    assert _here is not None, "begin was called"
+    try:
+        return _here.loop.run(_weigh(_here, partition, after, limit))
+    except Unavailable as failed:
+        raise Unavailable(str(failed)) from None
+    except FunnelError as failed:
+        # Some of them take more than a text, and don't survive the way to the parent.
+        raise FunnelError(str(failed)) from None
+
+
+async def _weigh(here: _Here, partition: int, after: Place, limit: int) -> Weighed:
+    here.what_if.tally = tally = Tally()
+    read = 0
+    place: Place | None = after
+    while place is not None and read < limit:
+        wanted = min(PAGE_CONTACTS, limit - read)
+        page = await read_page(here.connection, partition, place, here.task.tenant, wanted)
+        for evidence in page.contacts:
+            here.what_if.weigh(evidence)
+        read += len(page.contacts)
+        place = page.after
+    return Weighed(tally, read, place)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent is not None, "this is a child"
+    parent.join()
+    os._exit(1)
