@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from app.domain.changes import Change, Signal
+from app.domain.changes import Change, Signal, View
 from app.domain.contact import Contact
-from app.domain.decide import Decision, decide, decide_due
+from app.domain.decide import Decision, decide, decide_due, view
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.rules import Rules
+from app.domain.timers import timers_of
+from app.domain.timestamps import format_rfc3339
 from app.models import load_rules
 
 SECOND = 1_000_000
@@ -149,12 +151,42 @@ class Story:
             for each in self.changes
         ]
 
+    @property
+    def said(self) -> list[str]:
+        """Signals so far, as ``kind details``; those of a breach without the due."""
+        return [" ".join([each.kind, *_details(each)]) for each in self.signals]
+
+    @property
+    def opportunities(self) -> list[str]:
+        """What readers of opportunities were told: became, revoked, or closed with its outcome."""
+        return [
+            " ".join(filter(None, (each.opportunity, each.outcome)))
+            for each in self.changes
+            if each.opportunity
+        ]
+
+    def due(self, timer: str) -> str | None:
+        """When the timer goes off, as RFC 3339; None: it is not armed."""
+        armed = timers_of(self.contact.fold, self.rules)
+        return next((format_rfc3339(each.due) for each in armed if each.name == timer), None)
+
+    def view(self, day: float) -> View:
+        return view(self.contact, self.rules, moment(day))
+
+    def forget(self) -> "Story":
+        """What was told so far; the contact stays as it is."""
+        self.changes.clear()
+        self.signals.clear()
+        return self
+
+
+def _details(signal: Signal) -> list[str]:
+    return [value for name, value in signal.details.items() if name != "due"]
+
 
 def at_stage(stage: str, rules: Rules = B2B) -> Story:
     """A contact that a person put into the stage on day 0, unpinned, without any evidence."""
     one = Story(rules)
     if stage != "none":
         one.tell("stage.override", 0, to_stage=stage, pin_days=0)
-    one.changes.clear()
-    one.signals.clear()
-    return one
+    return one.forget()
