@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from app.domain.erasure import ERASED, ERASURE, STAGE_WORDS, T18, TRANSITION_WORDS
 from app.domain.rules import Rules, Transition
 
 
@@ -80,11 +81,17 @@ def glossary_of(definition: Mapping[str, Any], rules: Rules) -> Glossary:
     return Glossary(
         rules.ref,
         rules.title,
-        tuple(
-            StageWords(each.name, each.definition, each.owner, each.is_pipeline)
-            for each in rules.stages.values()
+        (
+            *(
+                StageWords(each.name, each.definition, each.owner, each.is_pipeline)
+                for each in rules.stages.values()
+            ),
+            StageWords(ERASED, STAGE_WORDS, None, False),
         ),
-        tuple(_told(name, each, rules.transitions) for name, each in written.items()),
+        (
+            *(_told(name, each, rules.transitions) for name, each in written.items()),
+            TransitionWords(T18, TRANSITION_WORDS, ("any stage",), (ERASED,), (ERASURE,), (), None),
+        ),
     )
 
 

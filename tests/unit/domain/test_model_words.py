@@ -7,6 +7,7 @@ import pytest
 
 from app.domain.difference import difference
 from app.domain.drawing import drawing_of
+from app.domain.erasure import ERASED, STAGE_WORDS, T18
 from app.domain.glossary import WORDS, glossary_of
 from app.domain.state import NONE
 from app.models import load_definition, load_rules, names
@@ -93,16 +94,23 @@ def test_a_preset_differs_by_what_it_says() -> None:
 def test_the_glossary_tells_every_stage_transition_and_guard(name: str) -> None:
     definition, rules = load_definition(name)[0], load_rules(name)
     told = glossary_of(definition, rules)
-    assert [each.stage for each in told.stages] == list(rules.stages)
+    assert [each.stage for each in told.stages] == [*rules.stages, ERASED]
     assert all(each.definition for each in told.stages)
     by_name = {each.transition: each for each in told.transitions}
-    assert by_name.keys() == {each.id for each in rules.transitions}
+    assert by_name.keys() == {T18, *(each.id for each in rules.transitions)}
     for each in rules.transitions:
         sentence = by_name[each.id].words()
         assert each.from_stage in sentence
         assert each.to_stage in sentence
         assert all(trigger.removeprefix("timer:") in sentence for trigger in each.on)
     assert all(each.definition for each in told.transitions)
+
+
+def test_erasure_is_told_of_every_model_the_same() -> None:
+    told = glossary_of(load_definition("two-stage@1")[0], load_rules("two-stage@1"))
+    t18 = told.transitions[-1]
+    assert t18.words() == "From any stage to erased, on privacy.erasure_requested."
+    assert told.stages[-1].definition == STAGE_WORDS
 
 
 def test_a_transition_is_one_sentence() -> None:
