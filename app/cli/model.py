@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from app.cli import printing
+from app.cli import model_simulate, printing
 from app.errors import ModelError
 
 if TYPE_CHECKING:
@@ -152,6 +152,14 @@ def diff(
         printing.line(each.words())
     if not changes:
         printing.note("they say the same")
+
+
+group.command()(model_simulate.simulate)
+
+
+def definition_of(asked: str | None) -> dict[str, Any]:
+    """Complete, and known to compile; default: of the model in force. Raises ModelError."""
+    return _loaded(asked).definition
 
 
 def _settings() -> Any:
