@@ -1,4 +1,4 @@
-"""`funnel lag`: how far behind the lane is, per partition."""
+"""`funnel lag`: how far behind the lanes are, per partition."""
 
 import asyncio
 from collections.abc import Sequence
@@ -59,19 +59,27 @@ def lag(as_json: printing.Json = False) -> None:
 
 
 async def read_lag(settings: "Settings") -> list[PartitionLag]:
-    """Every partition of the lane's topics, in order. Raises Unavailable, TopicsError."""
-    from app.cli.database import CONTACT_LANE, database
-    from app.domain.topics import CONTACT_LANE_INPUTS
+    """Every partition of the lanes' topics, in order. Raises Unavailable, TopicsError."""
+    from app.bootstrap import ACCOUNT_LANE, CONTACT_LANE, INPUTS, for_accounts
+
+    return [
+        *await _of_lane(settings, CONTACT_LANE, INPUTS[CONTACT_LANE]),
+        *await _of_lane(for_accounts(settings), ACCOUNT_LANE, INPUTS[ACCOUNT_LANE]),
+    ]
+
+
+async def _of_lane(settings: "Settings", lane: str, inputs: Sequence[str]) -> list[PartitionLag]:
+    """`settings` with the lane's own group."""
+    from app.cli.database import database
     from app.storage import queries
 
     async with database(settings) as engine:
-        rows = {row.partition: row for row in await queries.partitions(engine, CONTACT_LANE)}
-    ends, published = await _offsets(settings, CONTACT_LANE_INPUTS)
+        rows = {row.partition: row for row in await queries.partitions(engine, lane)}
+    ends, published = await _offsets(settings, inputs)
     found = []
     for at, end in sorted(ends.items()):
         row = rows.get(at.partition)
-        order = CONTACT_LANE_INPUTS.index(at.topic)
-        applied = row.next_offsets[order] if row is not None else None
+        applied = row.next_offsets[inputs.index(at.topic)] if row is not None else None
         committed = published.get(at)
         found.append(
             PartitionLag(

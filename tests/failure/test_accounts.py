@@ -119,3 +119,25 @@ async def test_a_word_that_postgresql_refuses_is_found_and_becomes_a_dead_letter
     await rig.settled()
     await rig.proven([each for each in told if each.member.contact_version != 5])
     assert await rig.database.fetchval("SELECT reason FROM dead_letter") == "storage_rejected"
+
+
+async def test_an_account_of_a_newer_release_halts_its_partition_and_says_so(
+    rig: AccountRig, accounts: list[str]
+) -> None:
+    lane = rig.lane()
+    told = words(random.Random(6), accounts, 6, first=1)
+    await rig.tell(*told)
+    await rig.settled()
+    await rig.database.execute(
+        "UPDATE account SET state = '\\x09'::bytea || substr(state, 2) WHERE partition = 0"
+    )
+    more = words(random.Random(7), accounts, 6, first=7)
+    await rig.tell(*more)
+    await until(lambda: any("format 9" in why for why in lane.lane.health().reasons))
+    others = [each for each in more if each.account_id == accounts[1]]
+    (reached,) = [each.member.contact_version for each in others][-1:]
+    await until(
+        lambda: rig.database.fetchval(
+            "SELECT 1 FROM account_member WHERE partition = 1 AND contact_version = $1", reached
+        )
+    )

@@ -6,11 +6,14 @@ import os
 import secrets
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 
-from app.domain.topics import Topic
-from tests.scenario.conftest import Service
+from app.domain.routing import home_partition
+from app.domain.topics import ACCOUNT_LANE_INPUTS, CONTACT_LANE_INPUTS, Topic
+from app.runtime.embedded.stack import EmbeddedStack
+from tests.scenario.conftest import PARTITIONS, Service
 from tests.scenario.test_mission import DEMO, REPLY, SIGN_UP
 
 DECIDES = ("qualification.recorded", {"criterion": "authority", "value": "decision_maker"})
@@ -88,11 +91,11 @@ async def test_who_moves_takes_their_part_along(service: Service) -> None:
     assert {row["account_id"]: row["has_left"] for row in rows} == {old: True, new: False}
 
 
-async def funnel(service: Service, *args: str) -> str:
-    """What the command prints about accounts."""
-    environment = {**os.environ, "FUNNEL_DATABASE__URL": service.database_url}
+async def funnel(service: Service, *args: str, **settings: str) -> str:
+    """What the command prints."""
+    environment = {**os.environ, "FUNNEL_DATABASE__URL": service.database_url, **settings}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli.main", "account", *args),
+        *(sys.executable, "-m", "app.cli.main", *args),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -106,7 +109,7 @@ async def test_the_command_shows_an_account_with_who_is_missing(service: Service
     contact = await contact_of(service, firm)
     await service.publish(contact, *DEMO)
     await moves(service, firm, 1)
-    shown = json.loads(await funnel(service, "show", firm, "--json"))
+    shown = json.loads(await funnel(service, "account", "show", firm, "--json"))
     assert (shown["stage"], shown["missing_roles"]) == (
         "prospect",
         ["second_prospect", "decision_maker"],
@@ -114,9 +117,33 @@ async def test_the_command_shows_an_account_with_who_is_missing(service: Service
     (member,) = shown["members"]
     assert (member["contact_id"], member["stage"]) == (contact, "opportunity")
     assert [change["to_stage"] for change in shown["history"]] == ["prospect"]
-    printed = await funnel(service, "show", firm)
+    printed = await funnel(service, "account", "show", firm)
     assert "a decision maker" in printed
     assert "committee" in printed
-    listed = json.loads(await funnel(service, "list", "--json", "--stage", "prospect"))
+    listed = json.loads(await funnel(service, "account", "list", "--json", "--stage", "prospect"))
     assert firm in [one["account_id"] for one in listed]
-    assert firm in await funnel(service, "list", "--limit", "1000")
+    assert firm in await funnel(service, "account", "list", "--limit", "1000")
+
+
+async def test_lag_is_that_of_both_lanes(service: Service, stack: EmbeddedStack) -> None:
+    firm = account()
+    await service.publish(await contact_of(service, firm), *DEMO)
+    await moves(service, firm, 1)
+    group = urlsplit(service.database_url).path.removeprefix("/")
+    printed = await funnel(
+        service,
+        "lag",
+        "--json",
+        FUNNEL_KAFKA__BOOTSTRAP_SERVERS=stack.bootstrap_servers,
+        FUNNEL_KAFKA__GROUP_ID=group,
+    )
+    rows = json.loads(printed)["partitions"]
+    assert {row["topic"] for row in rows} == {*CONTACT_LANE_INPUTS, *ACCOUNT_LANE_INPUTS}
+    (home,) = [
+        row
+        for row in rows
+        if row["topic"] == Topic.ACCOUNT_INPUTS
+        and row["partition"] == home_partition(firm, PARTITIONS)
+    ]
+    assert home["published"] > 0
+    assert home["owner"] is not None
