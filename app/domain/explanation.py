@@ -5,7 +5,7 @@ import msgspec
 from app.domain.changes import GuardResult
 from app.domain.guards import guard_named
 from app.domain.interaction import Microseconds
-from app.domain.rules import Rules, Tell
+from app.domain.rules import Rules, Tell, Transition
 from app.domain.state import State
 
 
@@ -22,16 +22,21 @@ class Explanation(msgspec.Struct, frozen=True, gc=False):
 def ways_out(state: State, at: Microseconds, rules: Rules) -> list[Explanation]:
     """The order is that in which they are tried."""
     return [
-        Explanation(
-            transition.id,
-            transition.from_stage,
-            transition.to_stage,
-            transition.on,
-            tuple(_now(tell, state, at, rules) for tell in transition.tells),
-        )
+        told_now(transition, state, at, rules)
         for transition in rules.transitions
         if transition.from_stage == state.stage
     ]
+
+
+def told_now(transition: Transition, state: State, at: Microseconds, rules: Rules) -> Explanation:
+    """A transition with its guards by a state, also of a stage that the contact is not in."""
+    return Explanation(
+        transition.id,
+        transition.from_stage,
+        transition.to_stage,
+        transition.on,
+        tuple(_now(tell, state, at, rules) for tell in transition.tells),
+    )
 
 
 def _now(tell: Tell, state: State, at: Microseconds, rules: Rules) -> GuardResult:
