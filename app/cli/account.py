@@ -11,7 +11,7 @@ from app.errors import FunnelError
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from app.storage.account_queries import AccountMember, AccountSummary, PastChange
+    from app.storage.account_rows import AccountMember, AccountSummary, PastChange
 
 Key = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="The account's id: an account_id, or a domain.")

@@ -8,9 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from app.domain.account import AccountChange, AccountInput, AccountState, Member
-from app.domain.account_fold import fold_account, is_news
-from app.domain.account_rules import ERASED
+from app.domain.account import AccountChange, AccountInput
 from app.domain.interaction import Microseconds
 from app.domain.model import Rules
 from app.errors import Poison
@@ -20,14 +18,8 @@ from app.handling.dead_letters import dead_letter_row
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Lent, Parts
 from app.handling.records import OutputRecord, SourceRecord
-from app.storage.account_rows import (
-    AccountChangeRow,
-    AccountKey,
-    AccountRow,
-    AccountRows,
-    MemberKey,
-    MemberRow,
-)
+from app.handling.told_accounts import ToldAccounts
+from app.storage.account_rows import AccountChangeRow, AccountRows
 from app.storage.accounts import load_accounts, load_members
 from app.storage.segments import pack
 
@@ -104,7 +96,7 @@ class AccountDecider:
 
     async def _bring(
         self, fetched: Fetched, decoded: Sequence[Sequence[AccountInput | Poison]]
-    ) -> "_Brought":
+    ) -> ToldAccounts:
         """The accounts that are told something, and the last words of those who tell it."""
         members = {
             (owned.partition, told.tenant, told.account_id, told.contact_id)
@@ -118,7 +110,7 @@ class AccountDecider:
         stored = await load_accounts(connection, {key[:3] for key in members})
         hit(Failpoint.LOAD_BEFORE_ACCOUNTS)
         known = await load_members(connection, members)
-        return _Brought(
+        return ToldAccounts(
             {account.key: (account.version, account.state) for account in stored}, known
         )
 
@@ -129,7 +121,7 @@ class AccountDecider:
         part: PartitionBatch,
         records: Sequence[SourceRecord],
         items: Sequence[AccountInput | Poison],
-        brought: "_Brought",
+        brought: ToldAccounts,
     ) -> None:
         accepted: list[SourceRecord] = []
         partition, now = owned.partition, batch.decided_at
@@ -157,40 +149,3 @@ class AccountDecider:
         part.events = pack(accepted)
         part.outputs = pack(part.records)
         batch.parts.append(part)
-
-
-class _Brought:
-    """The accounts of a batch, as they are and as the batch makes them."""
-
-    def __init__(
-        self,
-        accounts: dict[AccountKey, tuple[int, AccountState]],
-        members: dict[MemberKey, Member],
-    ) -> None:
-        self._accounts = accounts
-        self._members = members
-        self._told: dict[MemberKey, Member] = {}
-        """Who said something new, in this batch."""
-
-    def fold(self, partition: int, told: AccountInput, rules: Rules) -> AccountChange | None:
-        account = (partition, told.tenant, told.account_id)
-        member = (*account, told.contact_id)
-        known = self._members.get(member)
-        if not is_news(known, told.member):
-            return None
-        _, state = self._accounts.setdefault(account, (0, AccountState()))
-        self._members[member] = self._told[member] = told.member
-        return fold_account(
-            state, known, told, model=rules.ref, hands_off=rules.terms.is_account_handoff
-        )
-
-    def store(self, rows: AccountRows, now: Microseconds) -> None:
-        """What the batch changed."""
-        for account in {member[:3] for member in self._told}:
-            version, state = self._accounts[account]
-            rows.accounts.append(AccountRow(account, version, state, now))
-        for key, member in self._told.items():
-            if member.left and member.stage == ERASED:
-                rows.erased.append(key)
-            else:
-                rows.members.append(MemberRow(key, member, now))

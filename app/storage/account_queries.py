@@ -11,55 +11,11 @@ from sqlalchemy import Executable, Row, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.changes import Cause, GuardResult
-from app.domain.interaction import Microseconds
+from app.storage.account_rows import AccountMember, AccountSummary, PastChange
 from app.storage.engine import reaching
 from app.storage.stored import microseconds
 from app.storage.tables import account as account_table
 from app.storage.tables import account_change, account_member
-
-
-class AccountSummary(msgspec.Struct, frozen=True):
-    """An account as lists show it."""
-
-    tenant: str
-    account_id: str
-    stage: str
-    seq: int
-    is_customer: bool
-    contacts: int
-    missing_roles: tuple[str, ...]
-    told_at: Microseconds
-
-
-class AccountMember(msgspec.Struct, frozen=True):
-    """A contact of an account, as it last told."""
-
-    contact_id: str
-    stage: str
-    is_customer: bool
-    is_decision_maker: bool
-    has_intent: bool
-    has_open_deal: bool
-    told_at: Microseconds
-
-
-class PastChange(msgspec.Struct, frozen=True):
-    """A row of the account's history. Contact and cause are gone where the contact was erased."""
-
-    seq: int
-    transition_id: str
-    from_stage: str
-    to_stage: str
-    effective_at: Microseconds
-    decided_at: Microseconds
-    model: str
-    contact_id: str | None
-    cause: Cause | None
-    guards: tuple[GuardResult, ...]
-    evidence: tuple[str, ...]
-    missing_roles: tuple[str, ...]
-    is_customer: bool
-    contacts: int
 
 
 async def accounts(
