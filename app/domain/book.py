@@ -81,6 +81,8 @@ class Book(msgspec.Struct, array_like=True, gc=False):
     told: Told = msgspec.field(default_factory=Told)
     backfilled_until: Microseconds = 0
     """Timers wait until then: an import must not recycle between its own rows."""
+    generation: int = 0
+    """Of the model timeline it was folded under."""
     links: list[Link] = []
     primary: str | None = None
     """The identity that this one's evidence is folded under; it has no state of its own then."""

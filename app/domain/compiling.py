@@ -16,7 +16,7 @@ from app.domain.timers import CLOCKS
 SECTIONS: Final = (
     "name", "version", "title", "extends", "time_zone", "knobs", "terms", "fit", "company_size",
     "role_mailboxes", "unwanted_domains", "stages", "interactions", "way", "transitions", "timers",
-    "business_hours",
+    "business_hours", "map",
 )  # fmt: skip
 KNOBS: Final = {
     "icp_unknown": ("pass", "hold"),
@@ -66,6 +66,7 @@ def compile_rules(definition: Mapping[str, Any], locate: Locate | None) -> Rules
         terms=terms,
         zone=zone,
         hours=business_hours_of(model.child_or("business_hours", {}), zone),
+        stage_map=_stage_map(model.child_or("map", {}), stages),
         timer_moves=timer_moves(transitions, table),
         ignores_unknown_types=knobs["unknown_type"] == "ignore",
         role_mailboxes=_names(model.child_or("role_mailboxes", [])),
@@ -165,6 +166,14 @@ def _check_handoff(model: Node, terms: Terms, stages: Mapping[str, Stage]) -> No
                 f"the model has no stage {terms.handoff_stage}", "choose a stage it has, or nobody"
             )
         )
+
+
+def _stage_map(node: Node, stages: Mapping[str, Stage]) -> dict[str, str]:
+    for old, new in node.items():
+        if old in stages:
+            raise new.error(f"the model has the stage {old} itself", "remove this line")
+        new.one_of(stages, "stage")
+    return {old: new.text() for old, new in node.items()}
 
 
 def _zone(node: Node) -> ZoneInfo | None:

@@ -7,22 +7,25 @@ import msgspec
 from app.domain.calendar import SECOND
 from app.domain.changes import Change, Verdict
 from app.domain.contact import Contact
-from app.domain.decision import APPLIED, DUPLICATE, IGNORED, Decision
+from app.domain.decision import APPLIED, DUPLICATE, IGNORED, Decision, joined
 from app.domain.entry import BACKFILL, RETRACTED, Entry, entry_of
 from app.domain.explanation import Explanation, ways_out
-from app.domain.firing import Fired, fire_until
+from app.domain.firing import Fired, fire_until, mind_the_next_model
 from app.domain.fold import Made, step
 from app.domain.identity import VISITOR
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.linking import decide_command, decide_of_linked, reaches_back, visitor_links
 from app.domain.publishing import Publisher
-from app.domain.rewriting import decide_again
-from app.domain.rules import InteractionType, Rules
+from app.domain.rewriting import bring_up_to_date, decide_again, needs_all
+from app.domain.rules import InteractionType
 from app.domain.signals import Teller, is_news, notices
+from app.domain.timeline import Ruling
 from app.domain.views import is_qualification_needed, view, viewer
 from app.errors import RuleError
 
-__all__ = ["Decision", "decide", "decide_due", "explain", "qualification_needed", "view"]
+__all__ = [
+    "Decision", "decide", "decide_due", "explain", "needs_all", "qualification_needed", "view",
+]  # fmt: skip
 
 IMPORT_REST: Final = 60 * SECOND
 """A contact's timers wait so long after its last backfilled interaction."""
@@ -32,25 +35,35 @@ def decide(
     contact: Contact,
     interaction: Interaction,
     address: Address,
-    rules: Rules,
+    rules: Ruling,
     now: Microseconds,  # noqa: ARG001 - the same for a batch; nothing here depends on it
 ) -> Decision:
     """Fold one interaction into the contact. The contact's sealed chunks are loaded if needed.
 
     Raises RuleError; the contact is then half-changed: roll it back.
     """
-    kind = rules.types.get(interaction.type)
+    if contact.evidence.book.generation != rules.generation:
+        before = bring_up_to_date(contact, rules)
+        return joined(before, _decide(contact, interaction, address, rules))
+    return _decide(contact, interaction, address, rules)
+
+
+def _decide(
+    contact: Contact, interaction: Interaction, address: Address, rules: Ruling
+) -> Decision:
+    in_force = rules.at(interaction.time)
+    kind = in_force.types.get(interaction.type)
     if kind is None:
-        if rules.ignores_unknown_types:
+        if in_force.ignores_unknown_types:
             return IGNORED
         raise RuleError(
-            f"model {rules.ref} has no interaction type {interaction.type!r}: add it to the model,"
-            " or set its knob unknown_type to ignore"
+            f"model {in_force.ref} has no interaction type {interaction.type!r}: add it to the"
+            " model, or set its knob unknown_type to ignore"
         )
     evidence = contact.evidence
     if evidence.has_seen(interaction.source, interaction.id):
         return DUPLICATE
-    entry = entry_of(interaction, address, kind, rules)
+    entry = entry_of(interaction, address, kind, in_force)
     book = evidence.book
     if book.retracted and (entry.source, entry.id) in book.retracted:
         entry = msgspec.structs.replace(entry, flags=entry.flags | RETRACTED)
@@ -74,7 +87,7 @@ def decide(
 
 
 def _decide_in_order(
-    contact: Contact, entry: Entry, kind: InteractionType, rules: Rules, traceparent: str | None
+    contact: Contact, entry: Entry, kind: InteractionType, rules: Ruling, traceparent: str | None
 ) -> Decision:
     """From the head state, after the timers that are due before it."""
     evidence = contact.evidence
@@ -85,6 +98,7 @@ def _decide_in_order(
         fired = _fire(contact, entry.time, rules, changes)
     in_force = rules.at(entry.time)
     made = step(book.state, entry, in_force)
+    mind_the_next_model(book.state, rules)
     evidence.append(entry, made)
     if made:
         changes += _publish(contact, entry.time, made, in_force, traceparent)
@@ -98,8 +112,18 @@ def _decide_in_order(
     return Decision(Verdict.APPLIED, changes, True, teller.tell(notices(fired)))
 
 
-def decide_due(contact: Contact, rules: Rules, now: Microseconds) -> Decision:
-    """Fire the contact's timers that are due by `now`. With none due: nothing to store."""
+def decide_due(contact: Contact, rules: Ruling, now: Microseconds) -> Decision:
+    """Fire the contact's timers that are due by `now`. With none due: nothing to store.
+
+    The sealed chunks are loaded if `needs_all` says so.
+    """
+    before = IGNORED
+    if contact.evidence.book.generation != rules.generation:
+        before = bring_up_to_date(contact, rules)
+    return joined(before, _decide_due(contact, rules, now))
+
+
+def _decide_due(contact: Contact, rules: Ruling, now: Microseconds) -> Decision:
     book = contact.evidence.book
     if book.state.next_due > now or book.backfilled_until > now:
         return IGNORED
@@ -115,7 +139,7 @@ def decide_due(contact: Contact, rules: Rules, now: Microseconds) -> Decision:
 
 
 def _fire(
-    contact: Contact, until: Microseconds, rules: Rules, changes: list[Change]
+    contact: Contact, until: Microseconds, rules: Ruling, changes: list[Change]
 ) -> list[Fired]:
     """What is due by then, logged and published as it fires."""
     evidence = contact.evidence
@@ -130,21 +154,22 @@ def _fire(
 
 
 def _publish(
-    contact: Contact, at: Microseconds, made: list[Made], rules: Rules, traceparent: str | None
+    contact: Contact, at: Microseconds, made: list[Made], rules: Ruling, traceparent: str | None
 ) -> list[Change]:
     """In order: from the head state."""
-    publisher = Publisher(contact, viewer(contact.fold, rules, at), traceparent)
+    publisher = Publisher(contact, viewer(contact.fold, rules.at(at), at), traceparent)
     for move in made:
         publisher.made(move)
     return publisher.changes
 
 
-def explain(contact: Contact, rules: Rules, at: Microseconds) -> list[Explanation]:
+def explain(contact: Contact, rules: Ruling, at: Microseconds) -> list[Explanation]:
     """Why the contact is not elsewhere: every way out of its stage, with its guards."""
     at = max(at, contact.fold.head_time)
     return ways_out(contact.fold, at, rules.at(at))
 
 
-def qualification_needed(contact: Contact, rules: Rules, at: Microseconds) -> bool:
+def qualification_needed(contact: Contact, rules: Ruling, at: Microseconds) -> bool:
     """Someone has to find out the contact's industry: an intent or a stage waits for it."""
-    return is_qualification_needed(contact.fold, rules, max(at, contact.fold.head_time))
+    at = max(at, contact.fold.head_time)
+    return is_qualification_needed(contact.fold, rules.at(at), at)

@@ -25,3 +25,16 @@ IGNORED: Final = Decision(Verdict.IGNORED, [], False)
 APPLIED: Final = Decision(Verdict.APPLIED, [], False)
 LATE: Final = Decision(Verdict.LATE, [], False)
 """Shared: a decision and its changes are only read."""
+
+
+def joined(first: Decision, then: Decision) -> Decision:
+    """Two decisions about a contact, one after the other, as one."""
+    if first is IGNORED:
+        return then
+    return Decision(
+        then.verdict,
+        [*first.changes, *then.changes],
+        first.snapshot_due or then.snapshot_due,
+        (*first.signals, *then.signals),
+        (*first.commands, *then.commands),
+    )

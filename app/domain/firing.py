@@ -8,10 +8,11 @@ import msgspec
 from app.domain.clocks import ask_for_profile, keep_temperature
 from app.domain.entry import FUNNEL, TIMER, Entry
 from app.domain.evidence import outcome_of, take_evidence
-from app.domain.fold import CLICK, STEP, Made, advance
+from app.domain.fold import CLICK, STEP, Made, advance, move_to
 from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
 from app.domain.state import NEVER, State
+from app.domain.timeline import Ruling
 from app.domain.timers import (
     CLICK_SETTLES,
     CLOCKS,
@@ -26,6 +27,8 @@ from app.errors import RuleError
 FIRED_MAX: Final = 10_000
 """In one go: more is a timer that arms itself."""
 FACT: Final = "fact"
+MAPPED: Final = "model_activated"
+"""A model that lacks the contact's stage begins: it says where such contacts go."""
 
 
 class Fired(NamedTuple):
@@ -34,17 +37,46 @@ class Fired(NamedTuple):
     made: list[Made]
 
 
-def fire_until(state: State, until: Microseconds, rules: Rules) -> Iterator[Fired]:
-    """Fire what is due at or before `until`. After each step the state is as of its due."""
+def fire_until(state: State, until: Microseconds, rules: Ruling) -> Iterator[Fired]:
+    """Fire what is due at or before `until`. After each step the state is as of its due.
+
+    Timers follow the model in force at their due; what a new model finds overdue fires when it
+    begins.
+    """
     for _ in range(FIRED_MAX):
         if state.next_due > until:
             return
-        timer = first_due(state, rules.at(state.next_due))
-        if timer is None or timer.due > until:
-            state.next_due = NEVER if timer is None else timer.due
+        found = _first(state, rules)
+        if found is None or found[0].due > until:
+            state.next_due = NEVER if found is None else found[0].due
             return
-        yield _fire(state, timer, rules.at(timer.due))
-    raise RuleError(f"a timer of model {rules.ref} arms itself for ever")
+        timer, in_force = found
+        yield _fire(state, timer, in_force)
+        state.next_due = _soonest(state, rules)
+    raise RuleError("a timer arms itself for ever")
+
+
+def _first(state: State, rules: Ruling) -> tuple[Timer, Rules] | None:
+    for start, end, in_force in rules.spans_after(state.head_time):
+        if start > state.head_time and state.stage in in_force.stage_map:
+            return Timer(start, -1, MAPPED, start, start), in_force
+        timer = first_due(state, in_force)
+        if timer is not None and max(timer.due, start) < end:
+            return timer._replace(due=max(timer.due, start)), in_force
+    return None
+
+
+def _soonest(state: State, rules: Ruling) -> Microseconds:
+    """Under the model in force, or when the next one begins."""
+    (_, end, in_force), *_ = rules.spans_after(state.head_time)
+    return min(soonest(state, in_force), end)
+
+
+def mind_the_next_model(state: State, rules: Ruling) -> None:
+    """A step looks at the timers of its own model only."""
+    if rules.generation:
+        (_, end, _), *_ = rules.spans_after(state.head_time)
+        state.next_due = min(state.next_due, end)
 
 
 def _fire(state: State, timer: Timer, rules: Rules) -> Fired:
@@ -57,6 +89,8 @@ def _fire(state: State, timer: Timer, rules: Rules) -> Fired:
     elif name == PIN_END:
         state.pin_until = None
         made = advance(state, entry, rules.timer_moves[FACT], rules, False)
+    elif name == MAPPED:
+        made = [move_to(state, entry, rules.stage_map[state.stage], rules)]
     elif name in CLOCKS:
         del state.clocks[name]
     elif name != SCORE_CROSSING:
@@ -67,7 +101,6 @@ def _fire(state: State, timer: Timer, rules: Rules) -> Fired:
     if made:
         ask_for_profile(state, entry, rules, is_intent=False, has_moved=True)
     keep_temperature(state, entry, rules)
-    state.next_due = soonest(state, rules)
     return Fired(timer, entry, made)
 
 

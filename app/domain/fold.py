@@ -143,6 +143,15 @@ def _move(
     return made
 
 
+def move_to(state: State, entry: Entry, stage: str, rules: Rules) -> Made:
+    """As by an override without a pin: what a model asks for that lacks the contact's stage."""
+    hop = Hop("T17", state.stage, stage, inferred=False)
+    transition = Transition(
+        "T17", state.stage, stage, (), (), (), (), 0, (hop,), "overridden", is_override=True
+    )
+    return _move(state, entry, transition, rules, False)[0]
+
+
 def _proofs(
     state: State, entry: Entry, transition: Transition, rules: Rules
 ) -> tuple[tuple[GuardResult, ...], tuple[str, ...]]:

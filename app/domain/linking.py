@@ -22,7 +22,7 @@ from app.domain.identity import (
 )
 from app.domain.interaction import Interaction
 from app.domain.rewriting import START, decide_again, rest
-from app.domain.rules import Rules
+from app.domain.timeline import Ruling
 
 UNRETRACTABLE: Final = frozenset((RETRACTION, "privacy.erasure_requested"))
 
@@ -33,7 +33,7 @@ def reaches_back(entry: Entry) -> bool:
 
 
 def decide_command(
-    contact: Contact, entry: Entry, interaction: Interaction, rules: Rules
+    contact: Contact, entry: Entry, interaction: Interaction, rules: Ruling
 ) -> Decision | None:
     """None: it is to be folded like any other interaction."""
     if entry.type == RETRACTION:
@@ -52,7 +52,7 @@ def decide_command(
     return _withdraw(contact, entry, rules, sender, member, tag)
 
 
-def decide_of_linked(contact: Contact, entry: Entry, rules: Rules) -> Decision:
+def decide_of_linked(contact: Contact, entry: Entry, rules: Ruling) -> Decision:
     """An interaction of a linked identity: logged here, folded by its primary."""
     sender = Sender(contact, entry)
     sender.send(entry)
@@ -77,7 +77,7 @@ def _head_of(contact: Contact) -> tuple[int, str, str, str]:
 
 
 def _retract(
-    contact: Contact, entry: Entry, interaction: Interaction, rules: Rules
+    contact: Contact, entry: Entry, interaction: Interaction, rules: Ruling
 ) -> Decision | None:
     """Take one interaction out of the past, or keep in mind that it does not count if it comes."""
     data, evidence = interaction.data, contact.evidence
@@ -104,7 +104,7 @@ def _retract(
 def _take(
     contact: Contact,
     entry: Entry,
-    rules: Rules,
+    rules: Ruling,
     sender: Sender,
     tag: list[int],
     path: list[str],
@@ -129,7 +129,7 @@ def _take(
 
 
 def _withdraw(
-    contact: Contact, entry: Entry, rules: Rules, sender: Sender, member: str, tag: list[int]
+    contact: Contact, entry: Entry, rules: Ruling, sender: Sender, member: str, tag: list[int]
 ) -> Decision:
     if member == contact.contact_id:
         return IGNORED
@@ -144,7 +144,7 @@ def _withdraw(
 def _decided(
     contact: Contact,
     entry: Entry,
-    rules: Rules,
+    rules: Ruling,
     sender: Sender,
     since: tuple[int, str, str, str] = START,
     added: Sequence[Entry] = (),

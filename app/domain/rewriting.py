@@ -7,19 +7,20 @@ import msgspec
 
 from app.domain.changes import Verdict
 from app.domain.contact import Contact
-from app.domain.decision import LATE, Decision
-from app.domain.entry import RETRACTED, STALE, Entry, Key
+from app.domain.decision import IGNORED, LATE, Decision
+from app.domain.entry import FUNNEL, RETRACTED, STALE, Entry, Key
 from app.domain.evidence_log import EvidenceLog
-from app.domain.firing import Fired, fire_until
+from app.domain.firing import Fired, fire_until, mind_the_next_model
 from app.domain.fold import Made, step
 from app.domain.history import standing
 from app.domain.interaction import Microseconds
 from app.domain.publishing import Publisher, base_of
-from app.domain.rules import Rules
 from app.domain.signals import Teller, notices
 from app.domain.state import NEVER
+from app.domain.timeline import Ruling
 from app.domain.views import viewer
 
+ACTIVATED: Final = "model.activated"
 START: Final[Key] = (-(1 << 62), "", "", "")
 """Before every entry."""
 
@@ -28,7 +29,7 @@ def decide_again(
     contact: Contact,
     cause: Entry,
     since: Key,
-    rules: Rules,
+    rules: Ruling,
     traceparent: str | None = None,
     *,
     added: Iterable[Entry] = (),
@@ -53,13 +54,14 @@ def decide_again(
     # Those of long ago were told in their time, or are too old to act on.
     recent = [each for each in notices(fired) if cause.arrived_at - each.due <= STALE]
     signals = Teller(contact, cause, in_force, traceparent).tell(recent)
-    if not publisher.changes and not signals and not rules.types[cause.type].is_telling:
+    kind = in_force.types.get(cause.type)
+    if not publisher.changes and not signals and (kind is None or not kind.is_telling):
         return LATE
     return Decision(Verdict.LATE, publisher.changes, True, signals)
 
 
 def fold_again(
-    evidence: EvidenceLog, entries: Iterable[Entry], until: Microseconds, rules: Rules
+    evidence: EvidenceLog, entries: Iterable[Entry], until: Microseconds, rules: Ruling
 ) -> tuple[list[Made], list[Fired]]:
     """The steps, with the timers between them, and those due up to the old head."""
     book = evidence.book
@@ -81,6 +83,7 @@ def fold_again(
             continue
         fire(entry.time)
         made = step(book.state, entry, rules.at(entry.time))
+        mind_the_next_model(book.state, rules)
         evidence.append(entry, made)
         after += made
     if book.primary is None:
@@ -93,3 +96,24 @@ def rest(evidence: EvidenceLog, entry: Entry) -> None:
     state = evidence.book.state
     state.head_time, state.next_due = entry.time, NEVER
     evidence.append(entry, ())
+
+
+def bring_up_to_date(contact: Contact, rules: Ruling) -> Decision:
+    """After an activation: fold all history again, or look at the timers once more."""
+    book = contact.evidence.book
+    was, book.generation = book.generation, rules.generation
+    if not book.items and not book.chunks:
+        return IGNORED
+    contact.evidence.is_changed = True
+    state = book.state
+    if rules.refolded <= was:
+        state.next_due = min(state.next_due, state.head_time)
+        return IGNORED
+    cause = Entry(state.head_time, FUNNEL, ACTIVATED, ACTIVATED, 0, state.head_time, 0, 0)
+    return decide_again(contact, cause, START, rules)
+
+
+def needs_all(contact: Contact, rules: Ruling) -> bool:
+    """Its sealed chunks are needed: all of it is to be folded again."""
+    book = contact.evidence.book
+    return book.chunks > 0 and book.generation < rules.refolded

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from app.domain.calendar import day_of, instant_of
 from app.domain.interaction import Microseconds
+from app.domain.state import NEVER
 
 if TYPE_CHECKING:
     from app.domain.business_hours import BusinessHours
@@ -178,12 +179,31 @@ class Rules:
     timer_moves: Mapping[str, Mapping[str, tuple[Transition, ...]]]
     """Per trigger without an interaction and stage: what it may set off."""
     ignores_unknown_types: bool
+    stage_map: Mapping[str, str]
+    """For contacts in a stage that this model lacks: where they go when it is activated."""
     role_mailboxes: frozenset[str]
     unwanted_domains: frozenset[str]
 
-    def at(self, time: Microseconds) -> "Rules":  # noqa: ARG002 - a timeline of one model
+    # One model is a timeline of its own.
+
+    @property
+    def generation(self) -> int:
+        return 0
+
+    @property
+    def refolded(self) -> int:
+        return 0
+
+    def at(self, time: Microseconds) -> "Rules":  # noqa: ARG002
         """The rules in force at an effective time."""
         return self
+
+    def spans_after(
+        self,
+        time: Microseconds,  # noqa: ARG002
+    ) -> "tuple[tuple[Microseconds, Microseconds, Rules], ...]":
+        """(start, end, rules) of the stretches of effective time from `time` on."""
+        return ((-NEVER, NEVER, self),)
 
     def day(self, time: Microseconds) -> int:
         """Days since 1970 in the model's time zone."""

@@ -33,9 +33,7 @@ class Notice(NamedTuple):
 def notices(fired: Sequence[Fired]) -> list[Notice]:
     """Of the timers that went off, those that only tell."""
     return [
-        Notice(timer.name, timer.due, entry)
-        for timer, entry, _ in fired
-        if timer.name in WARNINGS
+        Notice(timer.name, timer.due, entry) for timer, entry, _ in fired if timer.name in WARNINGS
     ]
 
 

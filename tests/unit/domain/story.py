@@ -106,7 +106,7 @@ class Story:
     """One contact, in memory."""
 
     def __init__(self, rules: Rules = B2B, contact_id: str = "crm-1") -> None:
-        self.rules = rules
+        self.rules: Any = rules
         self.contact = Contact.new("default", contact_id)
         self.changes: list[Change] = []
         self.signals: list[Signal] = []
