@@ -11,6 +11,7 @@ from app.cli.history import history
 from app.cli.known import AsOf, Key, Known, Tenant, known_of
 from app.cli.timers import timers
 from app.cli.why import why
+from app.cli.why_not import why_not
 
 if TYPE_CHECKING:
     from app.domain.entry import Entry
@@ -86,3 +87,4 @@ def _row_of(entry: "Entry") -> tuple[str, str, str]:
 
 for command in (history, why, timers, erase):
     group.command()(command)
+group.command("why-not")(why_not)

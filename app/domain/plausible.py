@@ -20,6 +20,7 @@ VALUES: Final[dict[str, Any]] = {
     "is_auto_reply": False, "conversation": True, "consent": True, "duration_s": 60, "minutes": 30,
     "amount": 1, "currency": "EUR", "fields": {}, "page_url": "https://example.org",
     "url": "https://example.org", "email": "contact@example.org", "reason": "other",
+    "direction": "inbound", "outcome": "connected",
 }  # fmt: skip
 _WANTED: Final = {
     "icp": ("industry",),
