@@ -15,8 +15,9 @@ from app.domain.account import AccountInput
 from app.domain.account_inputs import AccountTold, Teller, account_inputs
 from app.domain.changes import Cause, Change, Command, Signal, View
 from app.domain.contact import Contact
+from app.domain.entry import FUNNEL
 from app.domain.history import Identity, transition_id
-from app.domain.identity import whole_log
+from app.domain.identity import EVIDENCE, UNLINKED, whole_log
 from app.domain.interaction import Interaction, Microseconds
 from app.domain.rules import Rules
 from app.domain.state import OPPORTUNITY
@@ -110,6 +111,18 @@ def erase(contact: Contact, interaction: Interaction, rules: Rules) -> Erasure:
     )
     contact.forget(ERASED)
     return erasure
+
+
+def refusal(interaction: Interaction) -> Command | None:
+    """The answer to what comes for an erased contact: whoever was linked to it since is told that
+    the link does not hold, and folds its own interactions again."""
+    if interaction.type != EVIDENCE:
+        return None
+    about = (interaction.source, interaction.id, interaction.contact_id)
+    event_id = blake2b(_encode(about), digest_size=16).hexdigest()
+    data = {"other": interaction.contact_id, "evidence": "erased", "actor": FUNNEL}
+    at = max(interaction.time, interaction.arrived_at) + 1  # after the link, as links are ordered
+    return Command(str(interaction.data["path"][-1]), UNLINKED, event_id, at, data)
 
 
 def linked_keys(contact: Contact) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from app.domain.account_telling import tell_account
 from app.domain.changes import Cause, Change, Command, Signal
 from app.domain.contact import Contact
 from app.domain.decide import Decision, decide, decide_due, view
-from app.domain.erasure import ERASED, ERASURE, Erasure, erase
+from app.domain.erasure import ERASED, ERASURE, Erasure, erase, refusal
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.model import Rules
 from app.domain.routing import routing_key
@@ -285,6 +285,8 @@ class Decider:
                 contact = mine.entry.contact
                 if contact.stage == ERASED:
                     tally[ERASED] += 1
+                    if (told := refusal(item)) is not None:
+                        other.append(self._encoder.command(item.tenant, told))
                     continue
                 if item.type == ERASURE:
                     await self._erase(owned.partition, mine, item)

@@ -266,6 +266,28 @@ async def test_linked_identities_are_erased_with_it(rig: Rig) -> None:
     await last_words(rig, secondary.key)
 
 
+async def test_who_is_linked_to_it_later_stays_with_itself(rig: Rig) -> None:
+    rig.lane()
+    gone, other = Person(rig), Person(rig, "byron", partition=1)
+    await gone.asks_to_be_forgotten()
+    await other.does("email.replied", REPLY)
+    await forgotten(rig)
+    linked = {"other": gone.key, "evidence": "same mail", "actor": "jo"}
+    await other.does("identity.linked", linked, topic=Topic.COMMANDS)
+    await rig.settled()
+
+    await until(lambda: _unlinked(rig))
+    await rig.settled()
+    rows = await rig.database.fetch("SELECT contact_id, stage FROM contact")
+    assert [tuple(row) for row in rows] == [(other.key, "prospect")]
+    assert await rig.database.fetchval("SELECT count(*) FROM erased") == 1
+
+
+async def _unlinked(rig: Rig) -> bool:
+    commands = await read(rig, [rig.inputs[1]])
+    return any(b"identity.unlinked" in each.value for each in commands)
+
+
 async def test_nothing_is_blanked_before_it_is_published(rig: Rig) -> None:
     first = rig.lane()
     await first.owns(0, 1)
