@@ -50,6 +50,8 @@ OUTPUTS: Final = (
 
 ACCOUNT_OUTPUTS: Final = (Topic.ACCOUNTS, Topic.DEAD_LETTERS)
 
+ACCOUNT_GATHER_MS: Final = 100
+
 INPUTS: Final[Mapping[str, Sequence[Topic]]] = {
     CONTACT_LANE: CONTACT_LANE_INPUTS,
     ACCOUNT_LANE: ACCOUNT_LANE_INPUTS,
@@ -132,11 +134,12 @@ def build_account_lane(settings: Settings, metrics: Metrics) -> Lane:
 
 
 def for_accounts(settings: Settings) -> Settings:
-    """The account lane is another consumer group."""
-    group = f"{settings.kafka.group_id}-accounts"
-    return settings.model_copy(
-        update={"kafka": settings.kafka.model_copy(update={"group_id": group})}
-    )
+    """The account lane is another consumer group, and gathers for longer: nobody waits for a
+    roll-up as for a stage change, and each batch of it costs as much."""
+    kafka = settings.kafka
+    gather_ms = max(kafka.fetch_gather_ms, ACCOUNT_GATHER_MS)
+    update = {"group_id": f"{kafka.group_id}-accounts", "fetch_gather_ms": gather_ms}
+    return settings.model_copy(update={"kafka": kafka.model_copy(update=update)})
 
 
 def now() -> Microseconds:

@@ -64,6 +64,8 @@ class DecidedBatch(msgspec.Struct):
     fetched: Fetched
     applied_at: float = 0.0
     """Monotonic seconds."""
+    size_bytes: int = 0
+    """Once applied: what waits in memory until it is published."""
     parts: list[PartitionBatch] = []
     contacts: list[ContactRow] = []
     history: list[HistoryRow] = []
@@ -86,17 +88,13 @@ class DecidedBatch(msgspec.Struct):
         """The records it was decided from."""
         return [key_of(record) for _, records in self.fetched for record in records]
 
-    @property
-    def size_bytes(self) -> int:
-        """What waits in memory until it is published."""
-        return sum(len(record.value or b"") + 600 for part in self.parts for record in part.records)
-
     def forget_applied(self) -> None:
-        """What publishing does not need."""
+        """What publishing does not need; the rest is weighed, once."""
         self.fetched, self.contacts, self.history, self.accounts = [], [], [], None
         self.erasures = []
         for part in self.parts:
             part.events = part.outputs = b""
+            self.size_bytes += sum([len(record.value or b"") + 600 for record in part.records])
 
     def for_apply(self, lane: str) -> ApplyBatch:
         """With the K of every partition as known now."""
