@@ -140,3 +140,10 @@ def test_a_decision_maker_whose_fact_expires_is_one_no_longer(linked: Telling) -
 def test_a_contact_that_has_nothing_to_tell_is_not_stored_for_it(linked: Telling) -> None:
     assert linked.words(1, [], None) == ()
     assert linked.contact.take_change() is None
+
+
+def test_a_linked_identity_leaves_its_account_and_comes_back_when_unlinked(linked: Telling) -> None:
+    linked.then("demo.requested", 1)
+    link = {"other": "crm-2", "evidence": "same person", "actor": "jo"}
+    assert linked.then("identity.linked", 2, **link) == [("acme", "left")]
+    assert linked.then("identity.unlinked", 3, **link) == [("acme", "opportunity")]
