@@ -35,7 +35,7 @@ async def test_a_full_outbox_stops_the_intake_and_its_draining_starts_it_again(r
     lane.may_publish.clear()
     await rig.send_journeys(20)
     pipeline = lane.lane._current.pipeline  # type: ignore[union-attr]
-    await until(lambda: len(pipeline._backlog) == 2 and pipeline._decided.full())
+    await until(lambda: len(pipeline._backlog) == 2 and not pipeline._decided.empty())
     applied = await rig.database.fetchval("SELECT count(*) FROM segment")
     lane.may_publish.set()
     await rig.settled()
