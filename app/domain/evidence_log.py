@@ -194,7 +194,7 @@ class EvidenceLog:
                 return self._past(steps)
         chunk = book.chunks
         base = items[-1] if items else None
-        while type(base) is Checkpoint and key < base.key:
+        while type(base) is Checkpoint and key <= base.key:  # a retracted step goes, too
             chunk -= 1
             items += decode_chunk(self._sealed_chunks()[chunk])
             base = items[-1]
