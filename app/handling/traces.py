@@ -29,7 +29,11 @@ _decode: Final = msgspec.json.Decoder(_Named).decode
 
 def subject_of(value: bytes | None, headers: Headers) -> str | None:
     """The routing key of the contact that a record says it is about; None: it says none."""
-    attributes = {name: text for name, text in headers if name in ("ce_subject", "ce_tenantid")}
+    attributes = {
+        name: text
+        for name, text in headers
+        if text is not None and name in ("ce_subject", "ce_tenantid")
+    }
     if (subject := attributes.get("ce_subject")) is not None:
         tenant = attributes.get("ce_tenantid") or DEFAULT_TENANT.encode()
         return routing_key(tenant.decode(errors="replace"), subject.decode(errors="replace"))
