@@ -1,6 +1,6 @@
 """A model definition becomes `Rules`: stages, interaction types, terms, then the chart's table."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,7 +16,7 @@ from app.domain.timers import CLOCKS
 SECTIONS: Final = (
     "name", "version", "title", "extends", "time_zone", "knobs", "terms", "fit", "company_size",
     "role_mailboxes", "unwanted_domains", "stages", "interactions", "way", "transitions", "timers",
-    "business_hours", "map",
+    "business_hours", "map", "mail_domains",
 )  # fmt: skip
 KNOBS: Final = {
     "icp_unknown": ("pass", "hold"),
@@ -45,7 +45,11 @@ _TIMERS: Final = (
 )  # fmt: skip
 
 
-def compile_rules(definition: Mapping[str, Any], locate: Locate | None) -> Rules:
+def compile_rules(
+    definition: Mapping[str, Any],
+    locate: Locate | None,
+    account_of: Callable[[str], str | None],
+) -> Rules:
     """Raises ModelError."""
     model = Node(definition, (), locate)
     model.mapping(SECTIONS)
@@ -66,6 +70,7 @@ def compile_rules(definition: Mapping[str, Any], locate: Locate | None) -> Rules
         terms=terms,
         zone=zone,
         hours=business_hours_of(model.child_or("business_hours", {}), zone),
+        account_of=account_of,
         stage_map=_stage_map(model.child_or("map", {}), stages),
         timer_moves=timer_moves(transitions, table),
         ignores_unknown_types=knobs["unknown_type"] == "ignore",

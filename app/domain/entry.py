@@ -30,6 +30,10 @@ KNOWN: Final = {"name": 16, "company": 32, "email": 64, "phone": 128}
 
 RETRACTED: Final = 256
 """It does not count: it was retracted."""
+MAILED: Final = 512
+"""An e-mail address is in it."""
+ACCOUNT: Final = "@account"
+"""The field that names the organisation of that address."""
 STALE: Final = 7 * DAY
 """What arrives later than that after its time moves state, and tells nobody."""
 
@@ -103,6 +107,10 @@ def entry_of(
                     fields[name] = value
                 else:
                     fields[name] = _kept(name, value)
+    if flags & MAILED:
+        account = _account(interaction, rules)
+        if account is not None:
+            fields = {**(fields or {}), ACCOUNT: account}
     channel, campaign_id = interaction.channel, interaction.campaign_id
     if kind.is_outbound:
         channel = channel or _text(data.get("channel"))
@@ -129,10 +137,18 @@ def _judge(address: str, rules: Rules) -> int:
     """The flags an e-mail address earns."""
     local, _, domain = address.rpartition("@")
     local = local.rpartition("<")[2].rpartition(":")[2].partition("+")[0].strip().lower()
-    flags = ROLE_MAILBOX if local in rules.role_mailboxes else 0
+    flags = MAILED | ROLE_MAILBOX if local in rules.role_mailboxes else MAILED
     if rules.unwanted_domains and domain.rstrip("> ").lower() in rules.unwanted_domains:
         flags |= UNWANTED_DOMAIN
     return flags
+
+
+def _account(interaction: Interaction, rules: Rules) -> str | None:
+    """Of the address given, else of the contact's key: the domain, which is no personal data."""
+    given = interaction.data.get("email")
+    if type(given) is str and (account := rules.account_of(given)) is not None:
+        return _text(account)
+    return _text(rules.account_of(interaction.contact_id))
 
 
 def _texts(value: Any) -> Iterator[str]:

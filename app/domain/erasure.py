@@ -15,7 +15,7 @@ from app.domain.account import AccountInput
 from app.domain.account_inputs import AccountTold, Teller, account_inputs
 from app.domain.changes import Cause, Change, Command, Signal, View
 from app.domain.contact import Contact
-from app.domain.entry import FUNNEL
+from app.domain.entry import ACCOUNT, FUNNEL
 from app.domain.history import Identity, transition_id
 from app.domain.identity import EVIDENCE, UNLINKED, whole_log
 from app.domain.interaction import Interaction, Microseconds
@@ -179,11 +179,14 @@ def _words(contact: Contact, change: Change) -> list[AccountInput]:
 
 
 def _accounts(contact: Contact) -> Iterator[str]:
-    """Those that it ever was linked to."""
+    """Those that it ever belonged to."""
     told: set[str] = set()
     for entry in whole_log(contact):
-        if entry.type == _ACCOUNT_LINKED and entry.fields:
-            account = entry.fields.get("account_id") or entry.fields.get("domain")
+        fields = entry.fields or {}
+        accounts = [fields.get(ACCOUNT)]
+        if entry.type == _ACCOUNT_LINKED:
+            accounts.append(fields.get("account_id") or fields.get("domain"))
+        for account in accounts:
             if isinstance(account, str) and account not in told:
                 told.add(account)
                 yield account

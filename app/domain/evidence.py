@@ -6,7 +6,16 @@ from typing import Final
 from msgspec.structs import replace
 
 from app.domain.calendar import SECOND
-from app.domain.entry import AUTOMATED, KNOWN, NOBODY, ROLE_MAILBOX, UNWANTED_DOMAIN, Entry
+from app.domain.entry import (
+    ACCOUNT,
+    AUTOMATED,
+    KNOWN,
+    MAILED,
+    NOBODY,
+    ROLE_MAILBOX,
+    UNWANTED_DOMAIN,
+    Entry,
+)
 from app.domain.rules import InteractionType, Outcome, Rules, When
 from app.domain.state import CLICKS_MAX, OPPORTUNITY, Click, Deadline, Seen, State
 
@@ -56,6 +65,8 @@ def take_evidence(state: State, entry: Entry, outcome: Outcome, rules: Rules) ->
     flags = entry.flags
     if flags & _FLAGS:
         state.known |= flags & _FLAGS
+    if flags & MAILED and entry.fields is not None and ACCOUNT in entry.fields:
+        state.mailed_account = str(entry.fields[ACCOUNT])
     if outcome.is_sales:
         _note_sales(state, entry)
     if not outcome.is_inbound:

@@ -12,14 +12,17 @@ Path = tuple[str | int, ...]
 
 
 def compile_model(
-    definition: Mapping[str, Any], locate: Callable[[Path], str] | None = None
+    definition: Mapping[str, Any],
+    locate: Callable[[Path], str] | None = None,
+    account_of: Callable[[str], str | None] = lambda address: None,  # noqa: ARG005
 ) -> Rules:
     """The rules of a parsed model whose `extends` is resolved (see `extended`).
 
-    `locate` says where a path of the definition stands (``file:line``), for the errors.
-    Raises ModelError.
+    `locate` says where a path of the definition stands (``file:line``), for the errors;
+    `account_of` which organisation an e-mail address speaks of (see account_key). Raises
+    ModelError.
     """
-    return compile_rules(definition, locate)
+    return compile_rules(definition, locate, account_of)
 
 
 def extended(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def take_owner(state: State, entry: Entry, rules: Rules) -> None:
 
 
 def take_account(state: State, entry: Entry, rules: Rules) -> None:
-    state.account_id = _text(entry, "account_id") or _text(entry, "domain")
+    state.linked_account = _text(entry, "account_id") or _text(entry, "domain")
 
 
 def take_disqualification(state: State, entry: Entry, rules: Rules) -> None:

@@ -181,6 +181,8 @@ class Rules:
     ignores_unknown_types: bool
     stage_map: Mapping[str, str]
     """For contacts in a stage that this model lacks: where they go when it is activated."""
+    account_of: Callable[[str], str | None]
+    """The organisation an e-mail address speaks of."""
     role_mailboxes: frozenset[str]
     unwanted_domains: frozenset[str]
 

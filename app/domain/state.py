@@ -91,9 +91,11 @@ class Handoff(msgspec.Struct, array_like=True, frozen=True, gc=False):
     transition: str
     at: Microseconds
     answer: str | None = None
-    """accepted or rejected; None: open."""
+    """accepted or rejected; unasked: what moved the contact was too old to ask; None: open."""
     answered_by: str | None = None
     """The id of the answer."""
+    arrived: Microseconds = 0
+    """When what it was requested by arrived."""
 
 
 class Deal(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -152,7 +154,10 @@ class State(msgspec.Struct, array_like=True, gc=False):
     quotes: dict[str, Term] = {}
     """Open quotes and how long they are valid."""
     owner: str | None = None
-    account_id: str | None = None
+    linked_account: str | None = None
+    """As somebody linked it …"""
+    mailed_account: str | None = None
+    """… else by the domain of the last e-mail address."""
     is_barred: bool = False
     """Disqualified by a person: no fact brings the contact back."""
     reason: str | None = None
@@ -190,3 +195,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
     """Timers that have gone off, with the due they had: the same due does not come again."""
     nurture: tuple[str, str, int] | None = None
     """(track, stage, cycle) marketing is asked to nurture on."""
+
+    @property
+    def account_id(self) -> str | None:
+        return self.linked_account or self.mailed_account

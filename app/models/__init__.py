@@ -11,6 +11,7 @@ from app.domain.model import Rules, compile_model, extended
 from app.domain.reading import Locate
 from app.errors import ModelError
 from app.models.calendars import with_holidays
+from app.models.lists import account_of, mail_domains_hash
 from app.models.source import Lines, parse
 
 __all__ = [
@@ -53,7 +54,7 @@ def names(directory: Path | None = None) -> list[str]:
 
 def rules_of(definition: dict[str, Any], lines: Lines, file: str) -> Rules:
     """Compile; an error names the line of the nearest enclosing value. Raises ModelError."""
-    rules = compile_model(definition, locating(lines))
+    rules = compile_model(definition, locating(lines), account_of)
     if rules.ref != Path(file).name.removesuffix(".yaml"):
         raise ModelError(f"{lines[()]}: it says {rules.ref}; name the file {rules.ref}.yaml")
     return rules
@@ -107,7 +108,8 @@ def _resolved(
 
 
 def _frozen(definition: dict[str, Any], lines: Lines) -> tuple[dict[str, Any], Lines]:
-    return with_holidays(definition, locating(lines)), lines
+    definition = with_holidays(definition, locating(lines))
+    return {**definition, "mail_domains": mail_domains_hash()}, lines
 
 
 def _shipped() -> set[str]:

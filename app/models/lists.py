@@ -5,11 +5,14 @@ free-mail providers are a file of our own: the lists to be had count firms like 
 alibaba.com among them, whose people would lose their account.
 """
 
+import hashlib
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
 import idna
+
+from app.domain.account_key import account_of_email
 
 
 @cache
@@ -41,6 +44,23 @@ def registrable_domain(domain: str) -> str | None:
         return None
     found: str | None = _suffixes().privatesuffix(name)
     return found
+
+
+@lru_cache(maxsize=65_536)
+def account_of(address: str) -> str | None:
+    """The organisation an e-mail address speaks of: neither free mail nor disposable."""
+    return account_of_email(address, _excluded(), registrable_domain)
+
+
+@cache
+def mail_domains_hash() -> str:
+    """Which lists a model was made with: they are too long to be part of it."""
+    return hashlib.sha256("\n".join(sorted(_excluded())).encode()).hexdigest()
+
+
+@cache
+def _excluded() -> frozenset[str]:
+    return free_mail_domains() | disposable_domains()
 
 
 @cache

@@ -28,7 +28,7 @@ def test_nothing_personal_reaches_state_log_or_changes() -> None:
 
 def test_only_the_fields_the_model_reads_are_kept() -> None:
     assert entry("phone.call_held").fields == {"direction": "outbound", "outcome": "connected"}
-    assert entry("newsletter.signed_up").fields is None
+    assert entry("newsletter.signed_up").fields == {"@account": "example.org"}
 
 
 def test_a_long_text_is_kept_as_a_digest() -> None:
@@ -65,3 +65,28 @@ def test_the_address_of_the_raw_record_is_kept() -> None:
 def test_a_number_too_large_to_store_is_dropped() -> None:
     found = entry("qualification.recorded", criterion="company_size", value=10**30).fields
     assert found == {"criterion": "company_size", "value": None}
+
+
+@pytest.mark.parametrize(
+    ("email", "account"),
+    [
+        ("ada@engines.example", "engines.example"),
+        ("ada@mail.engines.co.uk", "engines.co.uk"),
+        ("info@engines.example", "engines.example"),
+        ("ada@gmail.com", None),
+        ("no address", None),
+    ],
+)
+def test_an_address_names_its_organisation_and_free_mail_none(
+    email: str, account: str | None
+) -> None:
+    story = Story()
+    story.tell("newsletter.signed_up", 0, email=email)
+    assert story.contact.fold.account_id == account
+
+
+def test_a_linked_account_wins_over_the_addresses_domain() -> None:
+    story = Story()
+    story.tell("account.linked", 0, account_id="acme")
+    story.tell("newsletter.signed_up", 1, email="ada@engines.example")
+    assert story.contact.fold.account_id == "acme"

@@ -19,6 +19,8 @@ COMMANDS_ONLY = (
     "contact.disqualified",
     "identity.linked",
     "identity.unlinked",
+    "identity.evidence",
+    "identity.withdrawn",
     "account.linked",
     "stage.override",
     "event.retracted",
