@@ -115,7 +115,7 @@ def test_every_account_it_belonged_to_is_told_that_it_left() -> None:
     story.contact.book.told = Told(account=("bolts", LEAD, False, False, False, False))
     story.contact.take_change()
     words = erased(story).words
-    assert {word.account_id for word in words} == {"acme", "bolts"}
+    assert {word.account_id for word in words} == {"acme", "bolts", "example.org"}
     assert all(word.member.left and word.member.stage == ERASED for word in words)
     assert {word.member.contact_version for word in words} == {2}
 
