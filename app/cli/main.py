@@ -18,6 +18,7 @@ from app.cli import (
     migrate,
     model,
     publish,
+    replay,
     tail,
     topics,
     worker,
@@ -55,6 +56,7 @@ app.command("tail", rich_help_panel=DATA)(tail.tail)
 app.add_typer(contact.group, name="contact", rich_help_panel=DATA)
 app.add_typer(account.group, name="account", rich_help_panel=DATA)
 app.command("lag", rich_help_panel=OPERATIONS)(lag.lag)
+app.command("replay", rich_help_panel=OPERATIONS)(replay.replay)
 app.add_typer(deadletters.group, name="deadletters", rich_help_panel=OPERATIONS)
 
 HINT = (

@@ -69,9 +69,9 @@ async def read_page(
     with reading("reading evidence"):
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             rows = await connection.fetch(_ROWS, partition, *after, tenant, limit)
-            found = [(row, decode_book(row["state"])) for row in rows]
-            kept = found[: _fitting([book for _, book in found])]
-            sealed = await _sealed(connection, partition, kept)
+            found = decode_rows(rows)
+            kept = found[: fitting([book for _, book in found])]
+            sealed = await sealed_of(connection, partition, kept)
     contacts = []
     for row, book in kept:
         place = (row["tenant"], row["contact_id"])
@@ -81,7 +81,12 @@ async def read_page(
     return Page(contacts, None if is_end else (contacts[-1].tenant, contacts[-1].contact_id))
 
 
-def _fitting(books: Sequence[Book]) -> int:
+def decode_rows(rows: Sequence[asyncpg.Record]) -> list[tuple[asyncpg.Record, Book]]:
+    """With what their state says. Raises Halted for a format that this release does not read."""
+    return [(row, decode_book(row["state"])) for row in rows]
+
+
+def fitting(books: Sequence[Book]) -> int:
     """How many of them make a page; at least one."""
     total = 0
     for n, book in enumerate(books):
@@ -91,7 +96,7 @@ def _fitting(books: Sequence[Book]) -> int:
     return len(books)
 
 
-async def _sealed(
+async def sealed_of(
     connection: asyncpg.Connection, partition: int, kept: Sequence[tuple[asyncpg.Record, Book]]
 ) -> dict[Place, list[bytes]]:
     """Between the first and the last contact that has any."""
