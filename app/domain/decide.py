@@ -1,23 +1,25 @@
 """One interaction, or a due timer, one decision: the whole of the domain as the lane sees it."""
 
-from typing import Final
-
 import msgspec
 
-from app.domain.calendar import SECOND
 from app.domain.changes import Change, Verdict
 from app.domain.contact import Contact
 from app.domain.decision import APPLIED, DUPLICATE, IGNORED, Decision, joined
-from app.domain.entry import BACKFILL, RETRACTED, Entry, entry_of
+from app.domain.entry import RETRACTED, Entry, entry_of
 from app.domain.explanation import Explanation, ways_out
 from app.domain.firing import Fired, fire_until, mind_the_next_model
 from app.domain.fold import Made, step
 from app.domain.identity import VISITOR
 from app.domain.interaction import Address, Interaction, Microseconds
-from app.domain.linking import decide_command, decide_of_linked, reaches_back, visitor_links
+from app.domain.linking import (
+    decide_command,
+    decide_of_linked,
+    note_import,
+    reaches_back,
+    visitor_links,
+)
 from app.domain.publishing import Publisher
 from app.domain.rewriting import bring_up_to_date, decide_again, needs_all
-from app.domain.rules import InteractionType
 from app.domain.signals import Teller, is_news, notices
 from app.domain.timeline import Ruling
 from app.domain.views import is_qualification_needed, view, viewer
@@ -26,9 +28,6 @@ from app.errors import RuleError
 __all__ = [
     "Decision", "decide", "decide_due", "explain", "needs_all", "qualification_needed", "view",
 ]  # fmt: skip
-
-IMPORT_REST: Final = 60 * SECOND
-"""A contact's timers wait so long after its last backfilled interaction."""
 
 
 def decide(
@@ -67,27 +66,28 @@ def _decide(
     book = evidence.book
     if book.retracted and (entry.source, entry.id) in book.retracted:
         entry = msgspec.structs.replace(entry, flags=entry.flags | RETRACTED)
-    if entry.flags & BACKFILL:
-        book.backfilled_until = max(book.backfilled_until, entry.arrived_at + IMPORT_REST)
+    note_import(contact, entry, entry.arrived_at)
     traceparent = interaction.traceparent
     if kind.is_command and reaches_back(entry):
-        decision = decide_command(contact, entry, interaction, rules)
-        if decision is not None:
-            return decision
+        decided = decide_command(contact, entry, interaction, rules)
+        if type(decided) is Decision:
+            return decided
+        assert type(decided) is Entry
+        entry = decided
     if book.primary is not None:
         return decide_of_linked(contact, entry, rules)
     head_time = book.state.head_time
     if entry.time < head_time or (entry.time == head_time and evidence.is_before_head(entry)):
         decision = decide_again(contact, entry, entry.key, rules, traceparent, added=(entry,))
     else:
-        decision = _decide_in_order(contact, entry, kind, rules, traceparent)
-    if entry.fields is not None and VISITOR in entry.fields:
+        decision = _decide_in_order(contact, entry, rules, traceparent)
+    if entry.fields is not None and VISITOR in entry.fields and entry.member is None:
         return msgspec.structs.replace(decision, commands=visitor_links(contact, entry))
     return decision
 
 
 def _decide_in_order(
-    contact: Contact, entry: Entry, kind: InteractionType, rules: Ruling, traceparent: str | None
+    contact: Contact, entry: Entry, rules: Ruling, traceparent: str | None
 ) -> Decision:
     """From the head state, after the timers that are due before it."""
     evidence = contact.evidence
@@ -98,7 +98,8 @@ def _decide_in_order(
         fired = _fire(contact, entry.time, rules, changes)
     in_force = rules.at(entry.time)
     made = step(book.state, entry, in_force)
-    mind_the_next_model(book.state, rules)
+    if rules.generation:
+        mind_the_next_model(book.state, rules)
     evidence.append(entry, made)
     if made:
         changes += _publish(contact, entry.time, made, in_force, traceparent)
@@ -106,7 +107,9 @@ def _decide_in_order(
     elif fired:
         contact.stage = book.state.stage
     if not changes and not fired and not is_news(book):
-        return Decision(Verdict.APPLIED, [], True) if kind.is_telling else APPLIED
+        kind = in_force.types.get(entry.type)
+        is_telling = kind is not None and kind.is_telling
+        return Decision(Verdict.APPLIED, [], True) if is_telling else APPLIED
     shown = changes[-1].view if made else None
     teller = Teller(contact, entry, in_force, traceparent, shown)
     return Decision(Verdict.APPLIED, changes, True, teller.tell(notices(fired)))

@@ -74,9 +74,8 @@ def _soonest(state: State, rules: Ruling) -> Microseconds:
 
 def mind_the_next_model(state: State, rules: Ruling) -> None:
     """A step looks at the timers of its own model only."""
-    if rules.generation:
-        (_, end, _), *_ = rules.spans_after(state.head_time)
-        state.next_due = min(state.next_due, end)
+    (_, end, _), *_ = rules.spans_after(state.head_time)
+    state.next_due = min(state.next_due, end)
 
 
 def _fire(state: State, timer: Timer, rules: Rules) -> Fired:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from app.domain.calendar import day_of, instant_of
@@ -187,14 +187,8 @@ class Rules:
     unwanted_domains: frozenset[str]
 
     # One model is a timeline of its own.
-
-    @property
-    def generation(self) -> int:
-        return 0
-
-    @property
-    def refolded(self) -> int:
-        return 0
+    generation: ClassVar[int] = 0
+    refolded: ClassVar[int] = 0
 
     def at(self, time: Microseconds) -> "Rules":  # noqa: ARG002
         """The rules in force at an effective time."""

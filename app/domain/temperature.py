@@ -47,7 +47,11 @@ def conditions(state: State, at: Microseconds, rules: Rules) -> str:
     terms = rules.terms
     if state.last_inbound is None and state.is_outbound:
         return COLD
-    engaged = _at_most(state, at, terms.warm_engagement)
+    engaged, most = 0, 0.0
+    for value, _ in state.points.values():
+        most += value
+    if most >= terms.warm_engagement:  # else it is below even undecayed, which needs no exponents
+        engaged = engagement(state, at)
     deadline = state.deadline
     if (
         (state.last_intent is not None and at - state.last_intent <= terms.hot_intent)
@@ -163,14 +167,6 @@ def _left_below(band: str, terms: Terms) -> float:
     """The engagement, in thousandths, at which a band whose conditions ended is left."""
     entered = terms.hot_engagement if band == HOT else terms.warm_engagement
     return (entered - terms.cooling_points) * 1000
-
-
-def _at_most(state: State, at: Microseconds, points: float) -> int:
-    """The engagement; 0 if it is below `points` even undecayed, which needs no exponents."""
-    total = 0.0
-    for value, _ in state.points.values():
-        total += value
-    return engagement(state, at) if total >= points else 0
 
 
 def _is_old_habit(state: State, at: Microseconds, rules: Rules) -> bool:
