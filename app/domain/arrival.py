@@ -6,8 +6,9 @@ from msgspec.structs import replace
 
 from app.domain.clocks import start
 from app.domain.entry import Entry
+from app.domain.evidence import is_human, is_identified
 from app.domain.qualification import MISMATCHES, NOT_MET, told
-from app.domain.rules import Hop, Rules, Transition
+from app.domain.rules import Hop, Outcome, Rules, Transition
 from app.domain.state import (
     CUSTOMER,
     DISQUALIFIED,
@@ -20,6 +21,8 @@ from app.domain.state import (
 from app.domain.timers import STAGE_TIMERS
 
 _GONE_WITH_THE_STAGE: Final = (*STAGE_TIMERS, "opp_stale_warning")
+UNASKED: Final = "unasked"
+"""The answer of a hand-off that nobody was asked for."""
 
 
 def leave(state: State, to_stage: str) -> None:
@@ -38,7 +41,7 @@ def leave(state: State, to_stage: str) -> None:
 
 def _end_handoff(state: State) -> None:
     """One that was answered is not withdrawn."""
-    if state.handoff is not None and state.handoff.answer is None:
+    if state.handoff is not None and state.handoff.answer in (None, UNASKED):
         state.handoff = None
     state.clocks.pop("handoff_accept", None)
 
@@ -66,8 +69,31 @@ def arrive(
         state.clocks = {}
         if is_override:
             state.is_barred = True
-    if not hop.inferred and not entry.is_quiet and _hands_over(stage, transition, rules):
-        state.handoff = Handoff(hop.from_stage, stage, state.cycle, n, hop.transition, entry.time)
+    if not hop.inferred and _hands_over(stage, transition, rules):
+        state.handoff = Handoff(
+            hop.from_stage,
+            stage,
+            state.cycle,
+            n,
+            hop.transition,
+            entry.time,
+            UNASKED if entry.is_quiet else None,
+            arrived=entry.arrived_at,
+        )
+        start(state, "handoff_accept", entry, rules)
+
+
+def keep_handoff(state: State, entry: Entry, outcome: Outcome, rules: Rules) -> None:
+    """A late cause moves the date of a hand-off; what had asked for it before that one arrived
+    still has: it is open, and its clock runs from there."""
+    handoff = state.handoff
+    if handoff is None or handoff.answer not in (None, UNASKED):
+        return
+    asks = outcome.is_intent or (
+        handoff.to_stage == PROSPECT and outcome.is_two_way and not outcome.is_weak
+    )
+    if asks and not entry.is_quiet and is_human(entry) and is_identified(entry):
+        state.handoff = replace(handoff, answer=None, arrived=entry.arrived_at)
         start(state, "handoff_accept", entry, rules)
 
 

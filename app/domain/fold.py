@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from app.domain.arrival import arrive, leave
+from app.domain.arrival import arrive, keep_handoff, leave
 from app.domain.changes import GuardResult
 from app.domain.clocks import ask_for_profile, keep_temperature, nurture
 from app.domain.entry import RETRACTED, Entry
@@ -69,6 +69,8 @@ def step(state: State, entry: Entry, rules: Rules) -> list[Made]:
         moves, is_intent = rules.timer_moves[STEP], False
     else:
         take_evidence(state, entry, outcome, rules)
+        if state.handoff is not None and entry.arrived_at < state.handoff.arrived:
+            keep_handoff(state, entry, outcome, rules)
         moves, is_intent = outcome.moves, outcome.is_intent
     made = advance(state, entry, moves, rules, is_intent) if state.stage in moves else []
     if made or is_intent:

@@ -55,7 +55,9 @@ def stories(draw: st.DrawFn) -> list[Arrival]:
         if arrivals and draw(st.integers(0, 5)) == 0:
             target = draw(st.sampled_from(arrivals)).told
             gone = {"event_id": target.id, "event_source": target.source, "reason": "wrong"}
-            each = replace(interaction(RETRACTION, day, event_id=f"e{n}"), data=gone)
+            each = replace(
+                interaction(RETRACTION, day, event_id=f"e{n}"), data=gone, arrived_at=now
+            )
             arrivals.append(Arrival(now, each))
             continue
         kind, shape = draw(st.sampled_from(TOLD))
@@ -64,5 +66,5 @@ def stories(draw: st.DrawFn) -> list[Arrival]:
         }
         source = draw(st.sampled_from(("/a", "/b")))
         each = interaction(kind, day, event_id=f"e{n}", source=source, **data)
-        arrivals.append(Arrival(now, each))
+        arrivals.append(Arrival(now, replace(each, arrived_at=now)))
     return arrivals

@@ -165,6 +165,50 @@ def test_an_answer_stays_through_a_correction(answer: str) -> None:
     assert one.contact.fold.handoff.answer == answer.removeprefix("handoff.")
 
 
+def test_the_clock_of_a_hand_off_stays_through_a_correction() -> None:
+    """It runs from the arrival of what asked for it, not of what moved its date."""
+    one = Story()
+    hear(one, "demo.requested", 1.5)
+    due = one.contact.fold.clocks["handoff_accept"]
+    hear(one, "pricing.requested", 1.2, arrives=1.7)
+    assert one.contact.fold.clocks["handoff_accept"] == due
+
+
+def test_a_cause_too_old_to_ask_leaves_an_open_hand_off_open() -> None:
+    one = Story()
+    hear(one, "demo.requested", 9)
+    due = one.contact.fold.clocks["handoff_accept"]
+    corrected = hear(one, "pricing.requested", 1, arrives=9.2)
+    assert told(corrected.changes)[-1] == "corrected T3 → opportunity"
+    assert corrected.signals == []
+    assert one.contact.fold.clocks["handoff_accept"] == due
+    rejected = hear(one, "handoff.rejected", 9.3, transition_id="x", actor="r", reason="early")
+    assert told(rejected.changes) == ["changed T8 → recycled"]
+
+
+@pytest.mark.parametrize("answer", ["handoff.accepted", "handoff.rejected"])
+def test_a_cause_too_old_to_ask_leaves_an_answer_as_it_is(answer: str) -> None:
+    one = Story()
+    hear(one, "demo.requested", 9)
+    hear(one, answer, 9.1, transition_id="any", actor="rep-7", reason="not now")
+    stage = one.stage
+    corrected = hear(one, "pricing.requested", 1, arrives=9.2)
+    assert "revoked" not in {each.kind for each in corrected.changes}
+    assert one.stage == stage
+    assert one.contact.fold.handoff is not None
+    assert one.contact.fold.handoff.answer == answer.removeprefix("handoff.")
+
+
+def test_what_was_always_too_old_to_ask_is_answered_by_nobody() -> None:
+    one = Story()
+    late = hear(one, "demo.requested", 1, arrives=9)
+    assert [each.kind for each in late.signals if "handoff" in each.kind] == []
+    rejected = hear(one, "handoff.rejected", 9.1, transition_id="x", actor="r", reason="early")
+    assert (rejected.changes, one.stage) == ([], "opportunity")
+    assert [each.kind for each in hear(one, "pricing.requested", 9.2).signals] == []
+    assert "handoff_accept" not in one.contact.fold.clocks
+
+
 def test_a_hand_off_taken_back_with_its_opportunity_is_withdrawn() -> None:
     one = Story()
     hear(one, "demo.requested", 5)
