@@ -18,6 +18,7 @@ from app.domain.evidence import await_settling, outcome_of, take_evidence
 from app.domain.interaction import Microseconds
 from app.domain.rules import Hop, Rules, Transition
 from app.domain.state import State
+from app.domain.temperature import COLD
 from app.domain.timers import soonest
 from app.errors import RuleError
 
@@ -75,7 +76,9 @@ def step(state: State, entry: Entry, rules: Rules) -> list[Made]:
     made = advance(state, entry, moves, rules, is_intent) if state.stage in moves else []
     if made or is_intent:
         ask_for_profile(state, entry, rules, is_intent=is_intent, has_moved=bool(made))
-    if keep_temperature(state, entry, rules) or made or kind.arms or is_intent:
+    is_warmer = outcome.points > 0 and state.temperature != COLD
+    if keep_temperature(state, entry, rules) or made or kind.arms or is_intent or is_warmer:
+        # Warmer: the engagement falls below a higher mark now, and that is sooner.
         state.next_due = soonest(state, rules)
     return made
 
