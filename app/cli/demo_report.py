@@ -82,7 +82,7 @@ def how_to_look_further(running: "Local", key: str, exits: bool) -> None:
     printing.line("In another terminal, from this directory:")
     for command in (
         "funnel tail                      stage changes as they happen",
-        f"funnel contact show {key}    one contact; also: history, why",
+        f"funnel contact show {key}    one contact; also: history, why, why-not",
         "funnel lag                       is anything behind?",
         "funnel deadletters list          what could not be processed",
         f"funnel publish demo.requested {key} -f product_id=analytics",
