@@ -103,14 +103,16 @@ def _decide_in_order(
     evidence.append(entry, made)
     if made:
         changes += _publish(contact, entry.time, made, in_force, traceparent)
-        contact.stage = book.state.stage
-    elif fired:
+    shown = changes[-1].view if made else None
+    if entry.time >= book.state.next_due:  # what it armed too late to wait for
+        fired += _fire(contact, entry.time, rules, changes)
+        shown = None
+    if made or fired:
         contact.stage = book.state.stage
     if not changes and not fired and not is_news(book):
         kind = in_force.types.get(entry.type)
         is_telling = kind is not None and kind.is_telling
         return Decision(Verdict.APPLIED, [], True) if is_telling else APPLIED
-    shown = changes[-1].view if made else None
     teller = Teller(contact, entry, in_force, traceparent, shown)
     return Decision(Verdict.APPLIED, changes, True, teller.tell(notices(fired)))
 
