@@ -122,7 +122,7 @@ class Contact:
             return None
         log, kept = evidence.log, evidence.kept
         book = evidence.book
-        due = book.state.next_due
+        due = min(book.state.next_due, book.told.account_check)
         state = encode_book(book)
         change = ContactChange(
             self.tenant,

@@ -24,8 +24,9 @@ from app.domain.sealed_ids import fingerprint_of, may_contain, with_added
 from app.domain.state import State
 
 RETRACTION: Final = "event.retracted"
+EVIDENCE: Final = "identity.evidence"
 REACHING_BACK: Final = frozenset(
-    (RETRACTION, "identity.linked", "identity.unlinked", "identity.evidence", "identity.withdrawn")
+    (RETRACTION, "identity.linked", "identity.unlinked", EVIDENCE, "identity.withdrawn")
 )
 """What may rewrite the whole log."""
 SECTION_STEPS: Final = 20
@@ -60,24 +61,39 @@ class EvidenceLog:
         book = self.book
         if not book.chunks or self._loaded is not None:
             return False
-        if interaction.time <= book.sealed_time or interaction.type in REACHING_BACK:
+        if interaction.type in REACHING_BACK:
+            return not self._is_on_top(interaction)
+        if interaction.time <= book.sealed_time:
             return True
         fingerprint = fingerprint_of(interaction.source, interaction.id)
         return may_contain(book.sealed_ids, fingerprint)
 
+    def _is_on_top(self, interaction: Interaction) -> bool:
+        """A linked identity's next interactions: neither old, nor copies, nor by another way."""
+        data = interaction.data
+        known = self.book.members.get(str(data.get("member")))
+        if known is None or not known.is_here or known.tag != data.get("tag"):
+            return False
+        sealed = self.book.sealed_ids
+        return interaction.type == EVIDENCE and all(
+            time > self.book.sealed_time and not may_contain(sealed, fingerprint_of(source, id_))
+            for time, source, id_, *_ in data["entries"]
+        )
+
     def load_sealed(self, chunks: list[bytes]) -> None:
         self._loaded = chunks
 
-    def has_seen(self, source: str, event_id: str) -> bool:
-        """A step of the contact's own of this identity is in the log."""
+    def has_seen(self, source: str, event_id: str, member: str | None = None) -> bool:
+        """A step of this interaction is in the log: the contact's own, or a linked identity's."""
         book = self.book
         needle = needle_of(source, event_id, book.names)
-        if needle in self.log and self._find(self.items(), source, event_id) is not None:
+        if needle in self.log and self._find(self.items(), source, event_id, member) is not None:
             return True
         if not book.chunks or self._loaded is None:
             return False
         return any(
-            needle in chunk and self._find(decode_chunk(chunk), source, event_id) is not None
+            needle in chunk
+            and self._find(decode_chunk(chunk), source, event_id, member) is not None
             for chunk in self._sealed_chunks()
         )
 
@@ -93,7 +109,7 @@ class EvidenceLog:
         return False
 
     def find(self, source: str, event_id: str) -> Entry | None:
-        """That step. The sealed chunks are loaded if there are any."""
+        """The contact's own. The sealed chunks are loaded if there are any."""
         for items in self.pages():
             if (found := self._find(items, source, event_id)) is not None:
                 return found
@@ -109,20 +125,22 @@ class EvidenceLog:
         """Of the row, newest first."""
         return decode_items(self.book.items, self.log)
 
-    def _find(self, items: list[Item], source: str, event_id: str) -> Entry | None:
+    def _find(
+        self, items: list[Item], source: str, event_id: str, member: str | None = None
+    ) -> Entry | None:
         names = self.book.names
         for item in items:
-            if type(item) is Logged and item.id == event_id and item.member is None:
+            if type(item) is Logged and item.id == event_id:
                 entry = unpack(item, names)
-                if entry.source == source and not entry.is_timer:
+                if entry.source == source and entry.member == member and not entry.is_timer:
                     return entry
         return None
 
     def _sealed_chunks(self) -> list[bytes]:
         """As stored, with what this batch sealed laid over."""
         if self._chunks is None:
-            assert self._loaded is not None, "needs_sealed said so"
-            stored = dict(enumerate(self._loaded)) | (self.sealed or {})
+            stored = dict(enumerate(self._loaded or ())) | (self.sealed or {})
+            assert len(stored) >= self.book.chunks, "needs_sealed said so"
             self._chunks = [stored[number] for number in range(self.book.chunks)]
         return self._chunks
 

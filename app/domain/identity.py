@@ -18,7 +18,8 @@ import msgspec
 from app.domain.book import Link, Member
 from app.domain.changes import Command
 from app.domain.contact import Contact
-from app.domain.entry import AUTOMATED, Entry
+from app.domain.entry import FUNNEL, NOBODY, RETRACTED, Entry
+from app.domain.evidence_log import RETRACTION
 from app.domain.log import Logged, unpack
 
 LINKED: Final = "identity.linked"
@@ -26,7 +27,12 @@ UNLINKED: Final = "identity.unlinked"
 EVIDENCE: Final = "identity.evidence"
 WITHDRAWN: Final = "identity.withdrawn"
 TYPES: Final = frozenset((LINKED, UNLINKED, EVIDENCE, WITHDRAWN))
+LINKS: Final = frozenset((LINKED, UNLINKED))
+UNSENT: Final = TYPES | {RETRACTION}
+"""What is an identity's own business: links, and what it takes back."""
 VISITOR: Final = "visitor_id"
+LINKS_MAX: Final = 256
+"""Of one identity; the oldest are forgotten."""
 CHUNK_BYTES: Final = 48 * 1024
 """Of one command's entries, as JSON; a record's limit is 64 KiB."""
 
@@ -40,14 +46,27 @@ class Sender:
         self.contact = contact
         self.cause = cause
         self.commands: list[Command] = []
+        self._is_all_due = False
+        """Everything is to be sent, once it is folded."""
 
     def link(self, other: str, is_link: bool) -> bool:
         """Note a link or its end; True: the primary changed."""
         book, cause = self.contact.book, self.cause
-        if other == self.contact.contact_id:
+        if other == self.contact.contact_id or cause.flags & RETRACTED:
             return False
         link = Link(cause.time, cause.source, cause.id, other, is_link)
-        book.links = sorted([*book.links, link])
+        return self._relink([*book.links, link])
+
+    def unsay(self, said: Entry) -> bool:
+        """A link, or its end, was retracted; True: the primary changed."""
+        links = self.contact.book.links
+        return self._relink(
+            [each for each in links if (each.source, each.id) != (said.source, said.id)]
+        )
+
+    def _relink(self, links: list[Link]) -> bool:
+        book = self.contact.book
+        book.links = sorted(links)[-LINKS_MAX:]
         book.cycle = []
         return self._settle()
 
@@ -60,20 +79,20 @@ class Sender:
         self._withdraw_all()
         book.link_version += 1
         book.primary = primary
-        self._send_all()
+        self._is_all_due = True
         return True
 
-    def send_again(self) -> None:
-        """What was sent has changed: a retraction took something out of it."""
+    def take_back(self) -> None:
+        """What was sent changes: a retraction takes something out of it."""
         if self.contact.book.primary is not None:
             self._withdraw_all()
             self.contact.book.link_version += 1
-            self._send_all()
+            self._is_all_due = True
 
     def send(self, entry: Entry) -> None:
         """A later interaction of a linked identity."""
         book, me = self.contact.book, self.contact.contact_id
-        if book.primary is not None and entry.type not in TYPES:
+        if book.primary is not None and entry.type not in UNSENT:
             self._evidence(me, [book.link_version], [me], [entry])
 
     def _withdraw_all(self) -> None:
@@ -85,16 +104,18 @@ class Sender:
             if known.is_here and book.primary not in known.path:
                 self._say(WITHDRAWN, member=member, tag=[*known.tag, book.link_version])
 
-    def _send_all(self) -> None:
+    def send_due(self) -> None:
+        """After all is folded again: what the log then holds is what the primary gets."""
         book, me = self.contact.book, self.contact.contact_id
-        if book.primary is None:
+        if book.primary is None or not self._is_all_due:
             return
+        self._is_all_due = False
         # Also of those who have none: a ring is found by what comes round.
         entries: dict[str, list[Entry]] = {me: []}
         entries |= {member: [] for member, known in book.members.items() if known.is_here}
         for entry in whole_log(self.contact):
-            if entry.type in TYPES:
-                continue  # links are their own business
+            if entry.type in UNSENT:
+                continue
             entries.setdefault(entry.member or me, []).append(entry)
         for member, theirs in entries.items():
             known = book.members.get(member)
@@ -107,7 +128,7 @@ class Sender:
         """Evidence of `member` comes: (fold it here, drop what was here of it before)."""
         book = self.contact.book
         known = book.members.get(member)
-        if known is not None and (tag < known.tag or (tag == known.tag and not known.is_here)):
+        if self.is_old(member, tag) or (known and tag == known.tag and not known.is_here):
             return False, False
         is_newer = known is not None and known.is_here and tag > known.tag
         book.members[member] = Member(tag, path, True)
@@ -140,12 +161,15 @@ class Sender:
         book.cycle = path
         return self._settle()
 
+    def is_old(self, member: str, tag: list[int]) -> bool:
+        """A newer word about the member has come by another way."""
+        known = self.contact.book.members.get(member)
+        return known is not None and tag < known.tag
+
     def withdraw(self, member: str, tag: list[int]) -> bool:
-        """True: what was here of the member is to be dropped."""
+        """It is not old. True: what was here of the member is to be dropped."""
         book = self.contact.book
         known = book.members.get(member)
-        if known is not None and tag < known.tag:
-            return False
         book.members[member] = Member(tag, [], False)
         if known is None or not known.is_here:
             return False
@@ -161,15 +185,31 @@ class Sender:
         book.cycle = []
         return self._settle()
 
-    def link_visitor(self, is_link: bool) -> None:
+    def link_visitor(self, form: Entry) -> None:
         """A form told which visitor filled it in: that one is the same person."""
-        visitor = (self.cause.fields or {}).get(VISITOR)
-        me = self.contact.contact_id
-        if not isinstance(visitor, str) or visitor == me or self.cause.flags & AUTOMATED:
+        visitor = self._visitor_of(form)
+        if visitor is None or form.flags & RETRACTED:
             return
-        type_ = LINKED if is_link else UNLINKED
-        data = {"other": me, "evidence": self.cause.id, "actor": "/funnel"}
-        self._command(visitor, type_, data)
+        me = self.contact.contact_id
+        data = {"other": me, "evidence": form.id, "actor": FUNNEL}
+        self._tell(visitor, LINKED, self._link_id(form), form.time, data)
+
+    def unlink_visitor(self, form: Entry) -> None:
+        """It is retracted, and the link that it made with it; other forms' stay."""
+        visitor = self._visitor_of(form)
+        if visitor is None:
+            return
+        data = {"event_source": FUNNEL, "event_id": self._link_id(form), "reason": "form retracted"}
+        self._command(visitor, RETRACTION, data)
+
+    def _visitor_of(self, form: Entry) -> str | None:
+        """Who fills in what has no person is no person either."""
+        visitor = (form.fields or {}).get(VISITOR)
+        is_other = isinstance(visitor, str) and visitor != self.contact.contact_id
+        return str(visitor) if is_other and not form.flags & NOBODY else None
+
+    def _link_id(self, form: Entry) -> str:
+        return _hash_of((self.contact.contact_id, LINKED, form.source, form.id))
 
     def _evidence(
         self, member: str, tag: list[int], path: list[str], entries: Sequence[Entry]
@@ -185,8 +225,14 @@ class Sender:
     def _command(self, to: str, type_: str, data: dict[str, Any]) -> None:
         cause, contact = self.cause, self.contact
         about = (contact.contact_id, cause.key, contact.version, len(self.commands), to, type_)
-        event_id = blake2b(_to_json(about), digest_size=16).hexdigest()
-        self.commands.append(Command(to, type_, event_id, cause.time, data))
+        self._tell(to, type_, _hash_of(about), cause.time, data)
+
+    def _tell(self, to: str, type_: str, id_: str, time: int, data: dict[str, Any]) -> None:
+        self.commands.append(Command(to, type_, id_, time, data))
+
+
+def _hash_of(about: tuple[object, ...]) -> str:
+    return blake2b(_to_json(about), digest_size=16).hexdigest()
 
 
 def _chosen(links: Iterable[Link]) -> str | None:

@@ -107,7 +107,8 @@ def bring_up_to_date(contact: Contact, rules: Ruling) -> Decision:
     contact.evidence.is_changed = True
     state = book.state
     if rules.refolded <= was:
-        state.next_due = min(state.next_due, state.head_time)
+        if book.primary is None:
+            state.next_due = min(state.next_due, state.head_time)
         return IGNORED
     cause = Entry(state.head_time, FUNNEL, ACTIVATED, ACTIVATED, 0, state.head_time, 0, 0)
     return decide_again(contact, cause, START, rules)
