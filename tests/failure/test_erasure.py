@@ -310,6 +310,28 @@ async def test_nothing_is_blanked_before_it_is_published(rig: Rig) -> None:
     assert await search(rig.database, person.needles) == {}
 
 
+async def test_a_record_on_its_way_home_is_dropped_there_and_blanked_where_it_was(
+    rig: Rig,
+) -> None:
+    """It was forwarded before anybody was erased, and arrives after."""
+    lane = rig.lane()
+    await lane.owns(0, 1)
+    person = Person(rig)
+    await person.does("newsletter.signed_up", SIGN_UP)
+    await rig.settled()
+    lane.may_publish.clear()
+    await person.does("demo.requested", DEMO, partition=1)
+    await rig.all_applied(1)
+    await person.asks_to_be_forgotten()
+    await until(lambda: rig.database.fetchval("SELECT count(*) FROM erased"))
+    lane.may_publish.set()
+    await forgotten(rig)
+    assert lane.counted("interactions_handled_total", outcome="forwarded") == 1
+    assert lane.counted("interactions_handled_total", outcome="erased") == 1
+    assert await search(rig.database, person.needles) == {}
+    await last_words(rig, person.key)
+
+
 POINTS = (
     Failpoint.LOAD_BEFORE_ERASED,
     Failpoint.APPLY_BEFORE_ERASURE,
