@@ -13,6 +13,7 @@ from app.domain.state import (
     CUSTOMER,
     DISQUALIFIED,
     LOST,
+    NEVER,
     OPPORTUNITY,
     PROSPECT,
     Handoff,
@@ -95,6 +96,7 @@ def keep_handoff(state: State, entry: Entry, outcome: Outcome, rules: Rules) -> 
     if asks and not entry.is_quiet and is_human(entry) and is_identified(entry):
         state.handoff = replace(handoff, answer=None, arrived=entry.arrived_at)
         start(state, "handoff_accept", entry, rules)
+        state.next_due = min(state.next_due, state.clocks.get("handoff_accept", NEVER))
 
 
 def _hands_over(stage: str, transition: Transition, rules: Rules) -> bool:

@@ -77,8 +77,10 @@ def step(state: State, entry: Entry, rules: Rules) -> list[Made]:
     if made or is_intent:
         ask_for_profile(state, entry, rules, is_intent=is_intent, has_moved=bool(made))
     is_warmer = outcome.points > 0 and state.temperature != COLD
-    if keep_temperature(state, entry, rules) or made or kind.arms or is_intent or is_warmer:
-        # Warmer: the engagement falls below a higher mark now, and that is sooner.
+    is_sooner = kind.arms or is_intent or is_warmer or state.fired
+    if keep_temperature(state, entry, rules) or made or is_sooner:
+        # Warmer: the engagement falls below a higher mark now, and that is sooner. And what has
+        # gone off is armed again by an activity.
         state.next_due = soonest(state, rules)
     return made
 

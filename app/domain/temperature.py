@@ -97,7 +97,8 @@ def next_crossing(state: State, rules: Rules, is_exact: bool) -> Microseconds:
 def _of_facts(state: State, rules: Rules) -> list[Microseconds]:
     moments = []
     need, since = state.facts.get("need"), state.facts.get("problem_since")
-    if need is not None and state.last_inbound is not None:
+    is_met = need is not None and told(state, "need", state.head_time) == MET
+    if is_met and need is not None and state.last_inbound is not None:
         moments.append(state.last_inbound + rules.terms.warm_inbound + 1)
         if need.valid_until is not None:
             moments.append(need.valid_until + 1)

@@ -12,6 +12,7 @@ from app.domain.book import decode_book, encode_book
 from app.domain.changes import Change, Verdict
 from app.domain.interaction import Interaction
 from app.domain.rules import Rules
+from app.domain.timers import first_due
 from app.models import load_rules, names
 from tests.property.arrivals import (
     END,
@@ -68,6 +69,18 @@ def test_any_order_copies_batches_and_looks_at_timers_give_the_same_state_and_hi
 
 LOOKS = st.tuples(st.none() | MOMENTS | st.just(END), st.booleans(), st.booleans())
 """After an interaction: a look at the timers, and whether the batch ends."""
+
+
+@relaxed(200)
+@given(MODELS, arrivals())
+def test_no_timer_is_due_before_the_moment_until_which_none_is_looked_for(
+    rules: Rules, arrived: list[Interaction]
+) -> None:
+    one = Stored(rules)
+    for each in in_order(arrived):
+        one.tell(each)
+        timer = first_due(one.contact.fold, rules)
+        assert timer is None or one.contact.fold.next_due <= timer.due
 
 
 @relaxed(50)
