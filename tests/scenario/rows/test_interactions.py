@@ -91,7 +91,9 @@ def test_a_form_links_the_visitor_who_filled_it_in_reversibly(row: str) -> None:
     (link,) = decision.commands
     assert (link.contact_id, link.type, link.data["other"]) == ("cookie-9", LINKED, "crm-1")
     back = one.hear(retraction("f", 3))
-    assert [(each.contact_id, each.type) for each in back.commands] == [("cookie-9", UNLINKED)]
+    (unlink,) = back.commands
+    assert (unlink.contact_id, unlink.type) == ("cookie-9", "event.retracted")
+    assert unlink.data["event_id"] == link.id
 
 
 @row("4:social.connected, social.engaged")
