@@ -25,6 +25,7 @@ KNOBS: Final = {
     "unknown_type": ("dead_letter", "ignore"),
     "handoff_at": ("opportunity", "prospect", "account", "nobody"),
 }
+ERASURE: Final = "privacy.erasure_requested"
 HANDOFF_STAGES: Final = (OPPORTUNITY, PROSPECT)
 KINDS: Final = ("inventory", "service_level", "success", "detour", "terminal")
 FIT: Final = (
@@ -55,6 +56,10 @@ def compile_rules(
     model.mapping(SECTIONS)
     stages = _stages(model.child("stages"))
     types = types_of(model.child("interactions"))
+    if ERASURE not in types:
+        raise model.child("interactions").error(
+            f"`{ERASURE}` is missing", "add it: everybody has the right to be forgotten"
+        )
     knobs = _knobs(model.child_or("knobs", {}))
     terms = _terms(model, knobs)
     _check_handoff(model, terms, stages)
