@@ -117,6 +117,7 @@ class SnapshotData(msgspec.Struct, frozen=True, gc=False):
     first_touch: Touch | None
     last_touch: Touch | None
     qualification_needed: bool
+    linked_to: str | None
 
 
 class ErasedData(msgspec.Struct, frozen=True, gc=False):
@@ -235,6 +236,7 @@ def snapshot_data(
         view.stage,
         *_shown(view),
         view.qualification_needed,
+        view.linked_to,
     )
 
 
