@@ -6,7 +6,7 @@ from app.domain.entry import Entry
 from app.domain.evidence import is_human, is_identified
 from app.domain.qualification import UNKNOWN, told
 from app.domain.rules import Rules
-from app.domain.state import LEAD, OPPORTUNITY, PROSPECT, RECYCLED, State
+from app.domain.state import DISQUALIFIED, LEAD, OPPORTUNITY, PROSPECT, RECYCLED, State
 from app.domain.temperature import COLD, HOT, WARM, settle
 
 NURTURED: Final = (LEAD, PROSPECT, RECYCLED)
@@ -15,7 +15,7 @@ NURTURED: Final = (LEAD, PROSPECT, RECYCLED)
 def start(state: State, clock: str, entry: Entry, rules: Rules) -> None:
     """A service-level clock: it runs in business hours, from the arrival of what started it."""
     hours = rules.terms.business.get(clock)
-    if hours is not None and not entry.is_quiet:
+    if hours is not None and not entry.is_quiet and state.stage != DISQUALIFIED:
         state.clocks[clock] = rules.hours.after(max(entry.arrived_at, entry.time), hours)
 
 

@@ -131,6 +131,14 @@ def test_a_sales_interaction_or_cooling_ends_the_follow_up_and_a_warm_one_gets_h
 
 
 @row("7:hot_followup, warm_followup")
+def test_nobody_follows_up_the_disqualified(row: str) -> None:
+    one = at_stage("lead").play(("demo.requested", 1, {}), ("contact.disqualified", 1.1, {}))
+    assert one.due("hot_followup") is None
+    one = at_stage("disqualified").play(("demo.requested", 1, {}))
+    assert (one.view(1).temperature, one.due("hot_followup")) == ("hot", None)
+
+
+@row("7:hot_followup, warm_followup")
 def test_clocks_run_in_the_models_zone_over_its_holidays_from_the_arrival(row: str) -> None:
     rules = in_zone(
         "Europe/Berlin",
