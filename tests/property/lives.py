@@ -72,6 +72,10 @@ class Row:
     def stage(self) -> str:
         return self._contact.stage
 
+    @property
+    def check_at(self) -> Microseconds | None:
+        return self._contact.check_at
+
     def evidence(self) -> Evidence:
         book = decode_book(self.state)
         return Evidence("default", "crm-1", book, self.log, self.sealed[: book.chunks])
