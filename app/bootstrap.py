@@ -14,7 +14,9 @@ from app.domain.topics import ACCOUNT_LANE_INPUTS, CONTACT_LANE_INPUTS, Topic
 from app.errors import Halted, TopicsError
 from app.handling.account_decider import account_decider
 from app.handling.contact_decider import contact_decider
+from app.handling.known_types import KnownTypes
 from app.handling.lane import Lane
+from app.handling.library import Library
 from app.handling.parts import Parts
 from app.handling.ports import Outlet
 from app.inbound.account_inputs import make_account_decoder
@@ -71,6 +73,8 @@ def build_lanes(settings: Settings, metrics: Metrics) -> dict[str, Lane]:
 def build_lane(settings: Settings, metrics: Metrics) -> Lane:
     """The contact lane of one worker."""
     rules = load_rules(settings.model, settings.models_dir)
+    known = KnownTypes()
+    library = Library(rules, known)
 
     async def keep_house() -> None:
         await _prepare_database(settings)
@@ -87,13 +91,20 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
             coordinator=BrokerCoordinator(settings.kafka, CONTACT_LANE_INPUTS, OUTPUTS),
             outlet=outlet,
             decider=contact_decider(
-                make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, partitions),
-                make_encoder(rules, group, CONTACT_LANE_INPUTS, partitions, accounts),
-                rules,
+                make_decoder(
+                    rules,
+                    settings.limits,
+                    CONTACT_LANE_INPUTS,
+                    partitions,
+                    tenants=known.by_tenant,
+                ),
+                make_encoder(group, CONTACT_LANE_INPUTS, partitions, accounts),
+                library,
             ),
             metrics=metrics,
             clock=now,
             keep_house=keep_house,
+            library=library,
         )
 
     def outlet(owner: str) -> Outlet:
@@ -122,7 +133,7 @@ def build_account_lane(settings: Settings, metrics: Metrics) -> Lane:
             outlet=lambda owner: TransactionalOutlet(kafka, owner, inputs, ACCOUNT_OUTPUTS),
             decider=account_decider(
                 make_account_decoder(settings.limits, partitions),
-                make_account_encoder(rules, kafka.group_id, inputs, partitions),
+                make_account_encoder(kafka.group_id, inputs, partitions),
                 rules,
             ),
             metrics=metrics,

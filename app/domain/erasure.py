@@ -19,8 +19,8 @@ from app.domain.entry import ACCOUNT, FUNNEL
 from app.domain.history import Identity, transition_id
 from app.domain.identity import EVIDENCE, UNLINKED, whole_log
 from app.domain.interaction import Interaction, Microseconds
-from app.domain.rules import Rules
 from app.domain.state import OPPORTUNITY
+from app.domain.timeline import Ruling
 
 ERASED: Final = "erased"
 T18: Final = "T18"
@@ -62,7 +62,7 @@ class Erasure(msgspec.Struct, frozen=True, gc=False):
     """To the identities that are linked to it."""
 
 
-def erase(contact: Contact, interaction: Interaction, rules: Rules) -> Erasure:
+def erase(contact: Contact, interaction: Interaction, rules: Ruling) -> Erasure:
     """The contact forgets everything. Its sealed chunks are loaded if it has any."""
     book, version = contact.book, contact.version
     state = book.state

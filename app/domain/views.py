@@ -11,7 +11,7 @@ from app.domain.interaction import Microseconds
 from app.domain.qualification import MET, UNKNOWN, level_of, standing_of, told
 from app.domain.rules import Rules
 from app.domain.scoring import engagement, fit
-from app.domain.state import LEAD, NONE, OPPORTUNITY, PROSPECT, RECYCLED, State
+from app.domain.state import LEAD, OPPORTUNITY, PROSPECT, RECYCLED, State
 
 ViewOf = Callable[[str, int, bool], View]
 """(stage, cycle, is_customer) -> the view with that stage."""
@@ -42,7 +42,7 @@ def viewer(state: State, rules: Rules, at: Microseconds) -> ViewOf:
             stage=stage,
             cycle=cycle,
             in_pipeline=stage == OPPORTUNITY,
-            owner_team=None if stage == NONE else rules.stages[stage].owner,
+            owner_team=_owner_of(stage, rules),
             is_customer=is_customer,
         )
 
@@ -86,7 +86,7 @@ def _seen(
         fits,
         engaged,
         round((fits + engaged) / 2),
-        None if stage == NONE else rules.stages[stage].owner,
+        _owner_of(stage, rules),
         state.owner,
         is_customer,
         state.account_id,
@@ -94,6 +94,12 @@ def _seen(
         None if last is None else Touch(*last),
         is_needed,
     )
+
+
+def _owner_of(stage: str, rules: Rules) -> str | None:
+    """A contact may be, or have been, in a stage that a model which came later lacks."""
+    found = rules.stages.get(stage)
+    return None if found is None else found.owner
 
 
 def is_qualification_needed(state: State, rules: Rules, at: Microseconds) -> bool:

@@ -12,6 +12,7 @@ from app.handling.partition import OwnedPartition
 from app.handling.ports import Position
 from app.handling.records import OutputRecord, SourceRecord
 from app.storage.account_rows import AccountRows
+from app.storage.models import ActivationRow, SweepRow
 from app.storage.rows import (
     ApplyBatch,
     CheckRow,
@@ -39,6 +40,8 @@ class PartitionDue(NamedTuple):
     owned: OwnedPartition
     horizon: Microseconds
     contacts: list[CheckRow]
+    sweep: SweepRow | None = None
+    """Where their sweep stands when they are applied; None: their timers are due."""
 
 
 Due = list[PartitionDue]
@@ -75,6 +78,8 @@ class DecidedBatch(msgspec.Struct):
     accounts: AccountRows | None = None
     """Of the account lane."""
     erasures: list[ErasureRow] = []
+    activations: list[ActivationRow] = []
+    sweeps: list[SweepRow] = []
     event_times: list[Microseconds] = []
     """Effective times of live interactions, for the age metric."""
     check_at: Microseconds = NO_CHECK
@@ -122,6 +127,8 @@ class DecidedBatch(msgspec.Struct):
             counters=self.counters,
             accounts=self.accounts,
             erasures=self.erasures,
+            activations=self.activations,
+            sweeps=self.sweeps,
         )
 
 

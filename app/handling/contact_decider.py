@@ -7,6 +7,7 @@ from app.domain.model import Rules
 from app.domain.routing import routing_key
 from app.failpoints import Failpoint, hit
 from app.handling.decider import Decider
+from app.handling.library import Library
 from app.handling.parts import Lent, Parts
 from app.handling.records import Decoder, Encoder
 from app.handling.register import Register
@@ -15,7 +16,7 @@ from app.storage.rows import StoredContact
 
 
 def contact_decider(
-    decode: Decoder, encoder: Encoder, rules: Rules
+    decode: Decoder, encoder: Encoder, library: Library
 ) -> Callable[[Parts, Lent], Decider]:
     """What `Parts.decider` is in the contact lane."""
 
@@ -36,8 +37,20 @@ def contact_decider(
             hit(Failpoint.LOAD_BEFORE_SEALED)
             return await contacts.load_sealed(lent.connection, partition, tenant, contact_id)
 
+        async def find_model(content_hash: str) -> Rules | None:
+            return await library.rules(lent.connection, content_hash)
+
         return Decider(
-            parts, decode, encoder, rules, lent.cache, load, load_sealed, register, lent.rejected
+            parts,
+            decode,
+            encoder,
+            library.default,
+            lent.cache,
+            load,
+            load_sealed,
+            register,
+            lent.rejected,
+            find_model,
         )
 
     return make

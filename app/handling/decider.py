@@ -17,12 +17,13 @@ from app.domain.account import AccountInput
 from app.domain.account_telling import tell_account
 from app.domain.changes import Cause, Change, Command, Signal
 from app.domain.contact import Contact
-from app.domain.decide import Decision, decide, decide_due, view
+from app.domain.decide import Decision, decide, decide_due, needs_all, view
 from app.domain.erasure import ERASED, ERASURE, Erasure, erase, refusal
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.model import Rules
 from app.domain.routing import routing_key
 from app.domain.state import NONE
+from app.domain.timeline import Ruling
 from app.errors import Halted, Poison, RuleError
 from app.handling.batch import (
     DecidedBatch,
@@ -38,7 +39,16 @@ from app.handling.cache import ContactCache, Entry, Key
 from app.handling.dead_letters import dead_letter_row
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
-from app.handling.records import Decoder, Encoder, Forwarded, OutputRecord, SourceRecord
+from app.handling.records import (
+    Activation,
+    Decoded,
+    Decoder,
+    Encoder,
+    Forwarded,
+    OutputRecord,
+    SourceRecord,
+)
+from app.handling.rulings import Rulings
 from app.handling.traces import name_of
 from app.storage.rows import (
     ContactRow,
@@ -72,6 +82,13 @@ class Register(Protocol):
 
 Load = Callable[[Sequence[tuple[int, str, str]]], Awaitable[list[StoredContact]]]
 LoadSealed = Callable[[int, str, str], Awaitable[list[bytes]]]
+FindModel = Callable[[str], Awaitable[Rules | None]]
+"""By content hash; None: it is not stored."""
+
+
+async def no_model(content_hash: str) -> Rules | None:  # noqa: ARG001
+    """Where none was ever stored."""
+    return None
 
 
 class Dropped(Enum):
@@ -80,7 +97,7 @@ class Dropped(Enum):
     ERASED = ERASED
 
 
-Item = Interaction | Forwarded | Poison | Dropped
+Item = Interaction | Forwarded | Activation | Poison | Dropped
 
 
 class Decider:
@@ -97,7 +114,9 @@ class Decider:
         load_sealed: LoadSealed,
         register: Register,
         rejected: Mapping[SourceKey, Poison],
+        find_model: FindModel = no_model,
     ) -> None:
+        """`rules`: of the contacts for which no other model was activated."""
         self._lane = parts.lane.encode()
         self._topics = parts.source.topics
         self._decode = decode
@@ -109,6 +128,7 @@ class Decider:
         self._load_sealed = load_sealed
         self._register = register
         self._rejected = rejected
+        self._find_model = find_model
         self._tally: Counter[str] = Counter()
         """Outcomes."""
         self._sources: set[str] = set()
@@ -126,8 +146,13 @@ class Decider:
     ) -> DecidedBatch:
         """Number and decide one batch. From here on every partition in it has it pending."""
         batch = DecidedBatch(number=number, decided_at=now, fetched=fetched)
+        was = [owned.decided.as_of for owned, _ in fetched]
         begun = [begin(owned, records) for owned, records in fetched]
         decoded = [await self._decode_all(records) for _, records in fetched]
+        for (owned, _), as_of, part, items in zip(fetched, was, begun, decoded, strict=True):
+            if owned.rulings is not None:
+                await self._activate(batch, owned.rulings, as_of, items)
+                owned.rulings.advance(part.position.as_of)
         # after `begin`: erasing a contact means every batch numbered before it
         await self._drop_erased(fetched, decoded)
         brought = await self._bring(fetched, decoded)
@@ -145,6 +170,12 @@ class Decider:
         """As `decide`, without records: what is due at each partition's horizon fires."""
         batch = DecidedBatch(number=number, decided_at=now, fetched=[])
         begun = [begin_due(each.owned, each.horizon) for each in due]
+        for each, part in zip(due, begun, strict=True):
+            if each.owned.rulings is not None:
+                each.owned.rulings.advance(part.position.as_of)
+                if each.sweep is not None:
+                    batch.sweeps.append(each.sweep)
+                    each.owned.rulings.swept(each.sweep)
         brought = await self._bring_due(due)
         for each, part, touched in zip(due, begun, brought, strict=True):
             partition = each.owned.partition
@@ -170,15 +201,47 @@ class Decider:
                 await asyncio.sleep(0)
             mine = touched[row.tenant, row.contact_id]
             contact = mine.entry.contact
+            await self._complete(due.owned.partition, mine)
             try:
-                mine.told(decide_due(contact, self._rules, horizon))
+                mine.told(decide_due(contact, mine.ruling, horizon))
             except RuleError as failed:
                 log.error("timer_refused", partition=due.owned.partition, why=str(failed))
                 contact.rollback()
-            mine.tell_account(self._rules, horizon)
+            mine.tell_account(horizon)
             check_at = contact.check_at
             if check_at is not None and check_at <= horizon:
                 batch.stuck.append(row)
+
+    async def _activate(
+        self,
+        batch: DecidedBatch,
+        rulings: Rulings,
+        as_of: Microseconds,
+        items: list[Item],
+    ) -> None:
+        """Before anything of the batch is decided. One that names no stored model is poison."""
+        for n, item in enumerate(items):
+            if type(item) is not Activation:
+                continue
+            rules = await self._find_model(item.content_hash)
+            if rules is None or rules.ref != item.model:
+                items[n] = RuleError(
+                    f"no model {item.model} with this content is stored: activate it with"
+                    " `funnel model activate`, which stores it first"
+                )
+                continue
+            row = rulings.activate(item, rules, as_of, batch.decided_at)
+            if row is not None:
+                batch.activations.append(row)
+            self._tally["duplicate" if row is None else "applied"] += 1
+
+    async def _complete(self, partition: int, mine: "_Touched") -> None:
+        """With its sealed chunks, where another model has to fold all of it."""
+        contact = mine.entry.contact
+        if mine.ruling.generation and needs_all(contact, mine.ruling):
+            contact.load_sealed(
+                await self._load_sealed(partition, contact.tenant, contact.contact_id)
+            )
 
     async def _decode_all(self, records: Sequence[SourceRecord]) -> list[Item]:
         items: list[Item] = []
@@ -187,7 +250,7 @@ class Decider:
             await asyncio.sleep(0)
         return items
 
-    def _decode_one(self, record: SourceRecord) -> Interaction | Forwarded | Poison:
+    def _decode_one(self, record: SourceRecord) -> Decoded:
         if self._rejected:
             rejected = self._rejected.get((record.topic, record.partition, record.offset))
             if rejected is not None:
@@ -199,7 +262,7 @@ class Decider:
         named: dict[str, list[tuple[list[Item], int]]] = {}
         for (_, records), items in zip(fetched, decoded, strict=True):
             for n, item in enumerate(items):
-                if type(item) is not Interaction:
+                if type(item) is not Interaction and type(item) is not Activation:
                     _, _, _, _, key, value, headers = records[n]
                     name = name_of(key, value, headers)
                     if name is not None:
@@ -219,15 +282,17 @@ class Decider:
         missing: _Missing = {}
         for (owned, _), items in zip(fetched, decoded, strict=True):
             touched: dict[Key, _Touched] = {}
+            in_force, default = self._rulings_of(owned)
             for item in items:
                 if type(item) is Interaction:
                     key = (item.tenant, item.contact_id)
                     if key not in touched and key not in missing:
                         entry = cache.get(key)
+                        ruling = in_force.get(item.tenant, default)
                         if entry is None:
-                            missing[key] = (owned.partition, touched)
+                            missing[key] = (owned.partition, touched, ruling)
                         else:
-                            touched[key] = _Touched(entry)
+                            touched[key] = _Touched(entry, ruling)
             brought.append(touched)
         if missing:
             await self._load_missing(missing)
@@ -238,13 +303,15 @@ class Decider:
         missing: _Missing = {}
         for each in due:
             touched: dict[Key, _Touched] = {}
+            in_force, default = self._rulings_of(each.owned)
             for row in each.contacts:
                 key = (row.tenant, row.contact_id)
                 entry = self._cache.get(key)
+                ruling = in_force.get(row.tenant, default)
                 if entry is None:
-                    missing[key] = (each.owned.partition, touched)
+                    missing[key] = (each.owned.partition, touched, ruling)
                 else:
-                    touched[key] = _Touched(entry)
+                    touched[key] = _Touched(entry, ruling)
             brought.append(touched)
         if missing:
             await self._load_missing(missing)
@@ -252,15 +319,20 @@ class Decider:
 
     async def _load_missing(self, missing: "_Missing") -> None:
         cache = self._cache
-        for row in await self._load([(p, *key) for key, (p, _) in missing.items()]):
+        for row in await self._load([(p, *key) for key, (p, *_) in missing.items()]):
             key = (row.tenant, row.contact_id)
             contact = Contact.stored(
                 row.tenant, row.contact_id, row.version, row.stage, row.seq, row.state, row.log
             )
-            partition, touched = missing.pop(key)
-            touched[key] = _Touched(cache.put(key, contact, partition))
-        for key, (partition, touched) in missing.items():
-            touched[key] = _Touched(cache.put(key, Contact.new(*key), partition))
+            partition, touched, ruling = missing.pop(key)
+            touched[key] = _Touched(cache.put(key, contact, partition), ruling)
+        for key, (partition, touched, ruling) in missing.items():
+            touched[key] = _Touched(cache.put(key, Contact.new(*key), partition), ruling)
+
+    def _rulings_of(self, owned: OwnedPartition) -> tuple[Mapping[str, Ruling], Ruling]:
+        """What is in force in the partition, by tenant, and for all others."""
+        rulings = owned.rulings
+        return ({}, self._rules) if rulings is None else (rulings.in_force, rulings.default)
 
     async def _decide_partition(
         self,
@@ -271,12 +343,15 @@ class Decider:
         items: Sequence[Item],
         touched: dict[Key, "_Touched"],
     ) -> None:
-        tally, rules = self._tally, self._rules
+        tally = self._tally
         batch_seq = part.position.batch_seq
         horizon = part.position.as_of
         accepted: list[SourceRecord] = []
         other: list[OutputRecord] = []
         first_dead = len(batch.dead_letters)
+        if owned.rulings is not None and owned.rulings.in_force:
+            for mine in touched.values():
+                await self._complete(owned.partition, mine)
         for n, (record, item) in enumerate(zip(records, items, strict=True)):
             if n % TURN_RECORDS == 0:
                 await asyncio.sleep(0)
@@ -299,9 +374,9 @@ class Decider:
                     )
                 address = Address(batch_seq, len(accepted))
                 try:
-                    decision = decide(contact, item, address, rules, horizon)
+                    decision = decide(contact, item, address, mine.ruling, horizon)
                 except RuleError as poison:
-                    mine.redo(rules, horizon)
+                    mine.redo(horizon)
                     self._bury(batch, owned, record, poison, other)
                     continue
                 accepted.append(record)
@@ -315,6 +390,8 @@ class Decider:
                 self._metrics.forwarded.labels(self._source_label(item.source)).inc()
             elif item is Dropped.ERASED:
                 tally[ERASED] += 1
+            elif type(item) is Activation:
+                continue  # done before
             else:
                 assert isinstance(item, Poison)
                 self._bury(batch, owned, record, item, other)
@@ -326,7 +403,7 @@ class Decider:
         contact = mine.entry.contact
         if contact.book.chunks:
             contact.load_sealed(await self._load_sealed(partition, item.tenant, item.contact_id))
-        mine.erased(erase(contact, item, self._rules))
+        mine.erased(erase(contact, item, mine.ruling))
 
     def _close(
         self,
@@ -371,8 +448,9 @@ class Decider:
                 _count(counters, tenant, entry)
                 continue
             # before `take_change`, which drops what is decoded
-            mine.tell_account(self._rules, part.position.as_of)
-            shown = view(contact, self._rules, now) if mine.snapshot_due else None
+            mine.tell_account(part.position.as_of)
+            rules = mine.ruling.at(now)
+            shown = view(contact, rules, now) if mine.snapshot_due else None
             taken = contact.take_change()
             if taken is None:
                 continue
@@ -391,7 +469,14 @@ class Decider:
             if shown is not None:
                 part.records.append(
                     encoder.snapshot(
-                        tenant, contact_id, partition, now, contact.seq, contact.version, shown
+                        tenant,
+                        contact_id,
+                        partition,
+                        now,
+                        contact.seq,
+                        contact.version,
+                        shown,
+                        rules.ref,
                     )
                 )
             _count(counters, tenant, entry)
@@ -500,11 +585,14 @@ class _Touched:
     """A contact in this batch: what was decided about it, in order."""
 
     __slots__ = (
-        "changes", "commands", "entry", "erasure", "items", "signals", "snapshot_due", "words",
+        "changes", "commands", "entry", "erasure", "items", "ruling", "signals", "snapshot_due",
+        "words",
     )  # fmt: skip
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, ruling: Ruling) -> None:
         self.entry = entry
+        self.ruling = ruling
+        """What decides about it in this batch."""
         self.items: list[tuple[Interaction, Address]] = []
         self.changes: list[Change] = []
         self.signals: list[Signal] = []
@@ -534,23 +622,24 @@ class _Touched:
         self.commands += erasure.commands
         self.words += erasure.words
 
-    def tell_account(self, rules: Rules, horizon: Microseconds) -> None:
+    def tell_account(self, horizon: Microseconds) -> None:
         """After all that was decided."""
         cause = None
         if self.items:
             item = self.items[-1][0]
             cause = Cause(item.id, item.source, item.type)
+        rules = self.ruling.at(horizon)
         self.words += tell_account(self.entry.contact, rules, horizon, self.changes, cause)
 
-    def redo(self, rules: Rules, horizon: Microseconds) -> None:
+    def redo(self, horizon: Microseconds) -> None:
         """After a rule failed half-way: back to the start of the batch, then again without it."""
         items, self.items = self.items, []
         self.changes, self.signals, self.commands = [], [], []
         self.snapshot_due = False
         self.entry.contact.rollback()
         for item, address in items:
-            self.add(item, address, decide(self.entry.contact, item, address, rules, horizon))
+            self.add(item, address, decide(self.entry.contact, item, address, self.ruling, horizon))
 
 
-_Missing = dict[Key, tuple[int, dict[Key, _Touched]]]
-"""What is to be loaded: its partition, and where it is wanted."""
+_Missing = dict[Key, tuple[int, dict[Key, _Touched], Ruling]]
+"""What is to be loaded: its partition, where it is wanted, and what decides about it."""

@@ -137,6 +137,10 @@ class Holdings:
                     lambda: self._still_wanted(partition),
                     self._released.get(partition),
                 )
+                if self._parts.library is not None:
+                    owned.rulings = await self._parts.library.rulings(
+                        connection, partition, owned.decided.as_of
+                    )
             except Abandoned:
                 return
             except RowMoved:

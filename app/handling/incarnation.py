@@ -24,6 +24,7 @@ from app.handling.lag import measure
 from app.handling.parts import Firing, Lent, Parts
 from app.handling.pipeline import Pipeline
 from app.handling.stall import StallGuard
+from app.handling.sweep import Sweep
 from app.handling.takeover import Takeover
 from app.handling.timers import Timers
 from app.storage import apply as applying
@@ -151,13 +152,16 @@ class Incarnation:
         return Lent(self._cache, load_on, self.pipeline.applied_so_far, self._rejected)
 
     def _timers(self, decider: Firing, look_on: asyncpg.Connection) -> Timers:
+        horizon = Horizon(self._parts.source)
+        fire = partial(self.pipeline.fire, decider)
         return Timers(
             self.holdings,
-            Horizon(self._parts.source),
+            horizon,
             checks_on(look_on),
             self._alarm,
-            partial(self.pipeline.fire, decider),
+            fire,
             self._parts.metrics,
+            Sweep(self.holdings, horizon, look_on, fire),
         )
 
     def _eraser(self, erase_on: asyncpg.Connection) -> Eraser:

@@ -4,6 +4,7 @@ import asyncio
 
 from app.domain.interaction import Microseconds
 from app.handling.ports import Position
+from app.handling.rulings import Rulings
 from app.settings import DeadLetters
 from app.storage.rows import Offsets, PartitionMove, PartitionRow
 
@@ -18,6 +19,8 @@ class OwnedPartition:
         self.applied = self.decided
         self.published = self.decided
         self.is_active = False
+        self.rulings: Rulings | None = None
+        """None: no other model than the service's own was or can be activated."""
         self.in_hand = 0
         """Records that were fetched and are not begun."""
         self._dead_in_a_row = 0

@@ -10,6 +10,7 @@ from app.domain.interaction import Microseconds
 from app.errors import Poison
 from app.handling.batch import DecidedBatch, Due, Fetched, SourceKey
 from app.handling.cache import ContactCache
+from app.handling.library import Library
 from app.handling.ports import Coordinator, Outlet, Source
 from app.handling.records import Clock
 from app.settings import Settings
@@ -59,3 +60,5 @@ class Parts:
     clock: Clock
     keep_house: Callable[[], Awaitable[None]]
     """What is due now and then: tables for the days to come. Raises RevisionError, Unavailable."""
+    library: Library | None = None
+    """Of the models that are activated; None: nothing of this lane follows them."""

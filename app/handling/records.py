@@ -9,6 +9,7 @@ from app.domain.account import AccountInput
 from app.domain.changes import Change, Command, Signal, View
 from app.domain.erasure import Notice
 from app.domain.interaction import Interaction, Microseconds
+from app.domain.timeline import Mode
 from app.errors import Poison
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -46,7 +47,20 @@ class Forwarded(msgspec.Struct, frozen=True, gc=False):
     source: str
 
 
-Decoded = Interaction | Forwarded | Poison
+class Activation(msgspec.Struct, frozen=True, gc=False):
+    """`model.activated`: a tenant's contacts of this partition get another model."""
+
+    tenant: str
+    command_id: str
+    model: str
+    """name@version"""
+    content_hash: str
+    mode: Mode
+    active_from: Microseconds
+    actor: str
+
+
+Decoded = Interaction | Forwarded | Activation | Poison
 
 
 class Decoder(Protocol):
@@ -83,8 +97,9 @@ class Encoder(Protocol):
         seq: int,
         version: int,
         view: View,
+        model: str,
     ) -> OutputRecord:
-        """On funnel.contacts.v1."""
+        """On funnel.contacts.v1. `model`: name@version of the one in force."""
         ...
 
     def account_input(self, told: AccountInput) -> OutputRecord:

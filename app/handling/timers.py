@@ -2,7 +2,8 @@
 
 It asks PostgreSQL who is due, in the active partitions, and hands them to the pipeline in bounded
 batches, one at a time: the next is asked for when the last is applied, for until then the table
-shows the same contacts as due. With nothing due it is one small question a second.
+shows the same contacts as due. With nothing due it is one small question a second. Contacts that a
+new model is to be told to (sweep.py) take turns with those that are due.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from app.handling.checks import Checks
 from app.handling.holdings import Holdings
 from app.handling.horizon import Horizon
 from app.handling.partition import OwnedPartition
+from app.handling.sweep import Sweep
 from app.storage.rows import CheckRow
 from app.telemetry.aggregate import observe_all
 from app.telemetry.metrics import Metrics
@@ -46,6 +48,7 @@ class Timers:
         alarm: Alarm,
         fire: Callable[[Due], Awaitable[list[CheckRow]]],
         metrics: Metrics,
+        sweep: Sweep | None = None,
     ) -> None:
         """`fire` decides and applies them, and returns those that are as due as before."""
         self._holdings = holdings
@@ -54,6 +57,7 @@ class Timers:
         self._alarm = alarm
         self._fire = fire
         self._metrics = metrics
+        self._sweep = sweep
         self._stuck: set[CheckRow] = set()
         """Left alone for a while, or until their check moves: the others must have their turn."""
         self._stuck_until = 0.0
@@ -65,7 +69,8 @@ class Timers:
             self._metrics.timers_due.set(sum(len(each.contacts) for each in due))
             if due:
                 await self._fired(due)
-            else:
+            has_swept = self._sweep is not None and await self._sweep.step()
+            if not due and not has_swept:
                 await asyncio.sleep(LOOK_AGAIN_SECONDS)
                 await self._alarm.wait(seconds - LOOK_AGAIN_SECONDS)
 

@@ -14,6 +14,7 @@ from app.domain.topics import Topic
 from app.errors import Poison
 from app.handling.origin import FORWARDED, Origin, forwarding_headers, origin_of
 from app.handling.records import Decoded, Decoder, Forwarded, OutputRecord, SourceRecord
+from app.inbound.activation import ACTIVATED, activation_check, activation_of
 from app.inbound.attributes import refuse_missing, refuse_nul, tenant_of, to_event, traceparent_of
 from app.inbound.effective_time import effective_time
 from app.inbound.envelope import read_document
@@ -53,23 +54,46 @@ def make_decoder(
     topics: Sequence[str],
     partitions: int,
     schemas: Mapping[str, Schema] | None = None,
+    tenants: Mapping[str, Catalogue] | None = None,
 ) -> Decoder:
     """`topics`: the lane's topic order; `partitions`: N, as recorded, not as Kafka has it.
 
-    `schemas`: of a model's own types; they win over the shipped ones.
+    `schemas`: of a model's own types; they win over the shipped ones. `tenants`: those that do not
+    follow `catalogue`; looked at for every record, so it may grow.
     """
     known = load_schemas() | dict(schemas or {})
-    rules = {
-        name: _Rule(rule.is_command, DataCheck(known.get(name, {}), rule.requires))
-        for name, rule in catalogue.types.items()
-    }
-    unknown = _Rule(False, DataCheck({}, ())) if catalogue.ignores_unknown_types else None
+    activation = _Rule(True, activation_check())
     tolerance = round(limits.future_tolerance_seconds * 1_000_000)
+    tenants = {} if tenants is None else tenants
+    of_tenants: dict[str, tuple[Catalogue, _Rules]] = {}
 
     read_plain = make_plain_reader(limits)
 
-    def rule_of(type_: Any) -> _Rule:
-        rule = rules.get(type_, unknown) if isinstance(type_, str) else None
+    def rules_of(catalogue: Catalogue) -> _Rules:
+        made = {
+            name: _Rule(rule.is_command, DataCheck(known.get(name, {}), rule.requires))
+            for name, rule in catalogue.types.items()
+        }
+        unknown = _Rule(False, DataCheck({}, ())) if catalogue.ignores_unknown_types else None
+        return _Rules({**made, ACTIVATED: activation}, unknown)
+
+    default = rules_of(catalogue)
+    types = default.types
+
+    def rules_for(tenant: Any) -> _Rules:
+        """Made when a tenant's types are first asked for, and whenever they are others."""
+        name = tenant if isinstance(tenant, str) and tenant else DEFAULT_TENANT
+        found = tenants.get(name)
+        if found is None:
+            return default
+        made = of_tenants.get(name)
+        if made is None or made[0] is not found:
+            made = of_tenants[name] = (found, rules_of(found))
+        return made[1]
+
+    def rule_of(type_: Any, tenant: Any) -> _Rule:
+        types, unknown = rules_for(tenant)
+        rule = types.get(type_, unknown) if isinstance(type_, str) else None
         if rule is None:
             raise Poison(Reason.UNKNOWN_TYPE, "/type: is not one of the model's interaction types")
         return rule
@@ -80,13 +104,17 @@ def make_decoder(
         if event is None:
             document = read_document(record, limits, is_from_lane=topic == Topic.COMMANDS)
             refuse_missing(document)
-            _admit(rule_of(document["type"]), record, topic)
+            _admit(rule_of(document["type"], document.get("tenantid")), record, topic)
             event = to_event(document)
             refuse_nul(document, record)
-        rule = rules.get(event.type) or rule_of(event.type)
+        rule = None if tenants else types.get(event.type)
+        if rule is None:
+            rule = rule_of(event.type, event.tenantid)
         origin = None
         if rule.commands_only or topic == Topic.COMMANDS:
             origin = _admit(rule, record, topic)
+            if rule is activation:
+                return activation_of(event, rule.data, origin)
         arrived_at = (origin or record).timestamp_ms * 1000
         interaction = _interaction(event, rule, arrived_at, tolerance)
         key = routing_key(interaction.tenant, interaction.contact_id)
@@ -122,6 +150,12 @@ def _bug(bug: Exception) -> Poison:
 class _Rule(NamedTuple):
     commands_only: bool
     data: DataCheck
+
+
+class _Rules(NamedTuple):
+    types: dict[str, _Rule]
+    unknown: _Rule | None
+    """For types that are not among them; None: those are refused."""
 
 
 def _admit(rule: _Rule, record: SourceRecord, topic: str) -> Origin | None:

@@ -12,6 +12,8 @@ from app.errors import Poison
 
 Schema = Mapping[str, Any]
 INTERACTION_SCHEMAS = Path(__file__).resolve().parents[2] / "schemas" / "interactions"
+COMMAND_SCHEMAS = INTERACTION_SCHEMAS.parent / "commands"
+"""Of what is no interaction: commands to the lane itself."""
 
 
 class DataCheck:

@@ -15,7 +15,7 @@ from app.domain.topics import Topic
 from app.errors import Poison
 from app.handling.account_decider import AccountEncoder
 from app.handling.records import OutputHeaders, OutputRecord, SourceRecord
-from app.outbound.encoding import CloudEventEncoder, Model
+from app.outbound.encoding import CloudEventEncoder
 from app.outbound.headers import SOURCE, EventType, Header
 
 _HANDOFFS: Final = {
@@ -52,8 +52,8 @@ class AccountChangeData(msgspec.Struct, frozen=True, gc=False):
 class AccountEventEncoder:
     """Implements `AccountEncoder`. Pure: what it returns depends on its arguments only."""
 
-    def __init__(self, model: Model, group: str, inputs: Sequence[str], partitions: int) -> None:
-        self._dead_letters = CloudEventEncoder(model, group, inputs, partitions)
+    def __init__(self, group: str, inputs: Sequence[str], partitions: int) -> None:
+        self._dead_letters = CloudEventEncoder(group, inputs, partitions)
 
     def change(
         self,
@@ -84,11 +84,9 @@ class AccountEventEncoder:
         return self._dead_letters.dead_letter(record, poison, failed_at)
 
 
-def make_account_encoder(
-    model: Model, group: str, inputs: Sequence[str], partitions: int
-) -> AccountEncoder:
+def make_account_encoder(group: str, inputs: Sequence[str], partitions: int) -> AccountEncoder:
     """`inputs`: the lane's topic order; `partitions`: how many every topic has at least."""
-    return AccountEventEncoder(model, group, inputs, partitions)
+    return AccountEventEncoder(group, inputs, partitions)
 
 
 def _data(

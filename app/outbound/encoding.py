@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import xxhash
@@ -36,26 +36,17 @@ _ERASED: Final = EventType.ERASED.value
 _to_json = msgspec.json.Encoder().encode
 
 
-class Model(Protocol):
-    @property
-    def ref(self) -> str:
-        """name@version"""
-        ...
-
-
 class CloudEventEncoder:
     """Implements `Encoder`. Pure: what it returns depends on its arguments only."""
 
     def __init__(
         self,
-        model: Model,
         group: str,
         inputs: Sequence[str],
         partitions: int,
         accounts: int | None = None,
     ) -> None:
         self._accounts = partitions if accounts is None else accounts
-        self._model = model
         self._group = group.encode()
         self._inputs = inputs
         self._partitions = partitions
@@ -109,9 +100,10 @@ class CloudEventEncoder:
         seq: int,
         version: int,
         view: View,
+        model: str,
     ) -> OutputRecord:
         shown_at, moment = _moment(at)
-        data = snapshot_data(tenant, contact_id, shown_at, seq, version, self._model.ref, view)
+        data = snapshot_data(tenant, contact_id, shown_at, seq, version, model, view)
         id_ = _digest(f"{_SNAPSHOT}\n{tenant}\n{contact_id}\n{version}")
         headers = [
             *_CONSTANT[_SNAPSHOT],
@@ -188,11 +180,11 @@ class CloudEventEncoder:
 
 
 def make_encoder(
-    model: Model, group: str, inputs: Sequence[str], partitions: int, accounts: int | None = None
+    group: str, inputs: Sequence[str], partitions: int, accounts: int | None = None
 ) -> Encoder:
     """`inputs`: the lane's topic order; `partitions`: how many every topic has at least;
     `accounts`: N of the account lane, where that is another."""
-    return CloudEventEncoder(model, group, inputs, partitions, accounts)
+    return CloudEventEncoder(group, inputs, partitions, accounts)
 
 
 # Looking a member up in an enum costs more than all else in a header.

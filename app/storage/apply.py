@@ -16,7 +16,7 @@ import msgspec
 
 from app.errors import Fenced, FunnelError, RowRejected, Unclean
 from app.failpoints import Failpoint, hit
-from app.storage import apply_accounts, apply_erasures, fence
+from app.storage import apply_accounts, apply_erasures, fence, models
 from app.storage.copy_binary import CONTACT_COLUMNS, HISTORY_COLUMNS, contact_rows, history_rows
 from app.storage.faults import DRIVER_ERRORS, described, meaning
 from app.storage.rows import ApplyBatch, DeadLetterRow
@@ -123,6 +123,8 @@ async def apply(
         await _write_rare(connection, batch)
         if batch.erasures:
             await apply_erasures.write(connection, batch.erasures)
+        if batch.activations or batch.sweeps:
+            await models.write(connection, batch.activations, batch.sweeps)
         await _write_counters_and_segments(connection, batch)
         hit(Failpoint.APPLY_BEFORE_COMMIT)
     except BaseException as failed:

@@ -7,6 +7,7 @@ import msgspec
 from app.domain.changes import Change, ContactChange, SealedChunk
 from app.domain.interaction import Microseconds
 from app.storage.account_rows import AccountRows
+from app.storage.models import ActivationRow, SweepRow
 
 Offsets = tuple[int, ...]
 """One next offset for each topic of the lane, in the lane's topic order."""
@@ -174,3 +175,5 @@ class ApplyBatch(msgspec.Struct, frozen=True):
     """Of the account lane."""
     erasures: list[ErasureRow] = []
     """Last: a contact's other rows of the batch are not written, or go with the rest."""
+    activations: list[ActivationRow] = []
+    sweeps: list[SweepRow] = []

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -269,4 +271,36 @@ erasure_job = Table(
     Column("until_seq", BigInteger),
     PrimaryKeyConstraint("lane", "partition", "tenant", "contact_id"),
     comment="segments below next_seq are done; the row goes when those up to until_seq are",
+)
+
+model = Table(
+    "model",
+    metadata,
+    _must("content_hash", Text),
+    _must("name", Text),
+    _must("version", Integer),
+    _must("definition", JSON),
+    _must("created_at", _TIME),
+    PrimaryKeyConstraint("content_hash"),
+    UniqueConstraint("name", "version", name="model_name_version"),
+    comment="immutable; definition is complete and keeps its order: json, not jsonb",
+)
+
+model_timeline = Table(
+    "model_timeline",
+    metadata,
+    _must("partition", Integer),
+    _must("tenant", _KEY),
+    _must("generation", Integer),
+    _must("content_hash", Text),
+    _must("mode", Text),
+    _must("active_from", _TIME),
+    _must("activated_by", Text),
+    _must("actor", Text),
+    _must("decided_at", _TIME),
+    Column("cursor", _KEY),
+    _must("swept", Integer),
+    Column("swept_at", _TIME),
+    PrimaryKeyConstraint("partition", "tenant", "generation"),
+    comment="activated_by: the command's id; the sweep has done contacts up to cursor",
 )

@@ -22,11 +22,11 @@ from app.outbound.headers import EventType, Header
 from app.settings import Limits
 from tests.contract.test_output_schemas import headers_of, valid
 from tests.unit.domain.accounts import ACCOUNT, Account, word
-from tests.unit.outbound.decisions import DECIDED_AT, Model, encoder
+from tests.unit.outbound.decisions import DECIDED_AT, encoder
 
 INTERNAL = INTERACTION_SCHEMAS.parent / "internal" / "account-input.json"
 PARTITIONS = 12
-ENCODER = make_account_encoder(Model(), "funnel-accounts", ACCOUNT_LANE_INPUTS, PARTITIONS)
+ENCODER = make_account_encoder("funnel-accounts", ACCOUNT_LANE_INPUTS, PARTITIONS)
 CONTACTS = encoder(PARTITIONS)
 DECODE = make_account_decoder(Limits(), PARTITIONS)
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import jsonschema_rs
+import msgspec
 import pytest
 
 from app.domain.changes import Change, Signal
@@ -88,8 +89,11 @@ def test_every_signal_has_an_example_here() -> None:
     assert {*CHANGES, *SIGNALS, EventType.SNAPSHOT, EventType.ERASED} == of_contacts
 
 
-def test_snapshots_keep_their_schema() -> None:
-    record = encoder().snapshot("default", "crm-10231", 3, DECIDED_AT, 3, 7, VIEW)
+@pytest.mark.parametrize("linked_to", [None, "crm-7"])
+def test_snapshots_keep_their_schema(linked_to: str | None) -> None:
+    view = msgspec.structs.replace(VIEW, linked_to=linked_to)
+    record = encoder().snapshot("default", "crm-10231", 3, DECIDED_AT, 3, 7, view, "b2b-default@1")
+    assert json.loads(record.value or b"")["linked_to"] == linked_to
     valid(EventType.SNAPSHOT, json.loads(record.value or b""))
     valid("headers", headers_of(record))
 

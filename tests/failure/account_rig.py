@@ -3,7 +3,7 @@
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -12,6 +12,7 @@ from app.domain.account import AccountInput
 from app.domain.routing import home_partition, routing_key
 from app.domain.topics import ACCOUNT_LANE_INPUTS, Topic
 from app.handling.account_decider import account_decider
+from app.handling.library import Library
 from app.handling.parts import Deciding, Lent, Parts
 from app.handling.records import Decoder
 from app.inbound.account_inputs import make_account_decoder
@@ -37,17 +38,17 @@ class AccountRig(Rig):
     topics_in = ACCOUNT_LANE_INPUTS
     topics_out = ACCOUNT_OUTPUTS
 
-    def decider(self, decode: Decoder, rules: Any) -> Callable[[Parts, Lent], Deciding]:
+    def decider(self, decode: Decoder, library: Library) -> Callable[[Parts, Lent], Deciding]:
         group = self.kafka["group_id"]
         return account_decider(
             make_account_decoder(self.settings.limits, self.partitions),
-            make_account_encoder(rules, group, ACCOUNT_LANE_INPUTS, self.partitions),
-            rules,
+            make_account_encoder(group, ACCOUNT_LANE_INPUTS, self.partitions),
+            library.default,
         )
 
     async def tell(self, *told: AccountInput) -> None:
         """As a contact lane does."""
-        encoder = CloudEventEncoder(self.rules, "", (), self.partitions)
+        encoder = CloudEventEncoder("", (), self.partitions)
         for each in told:
             record = encoder.account_input(each)
             await self.send_raw(

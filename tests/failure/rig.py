@@ -22,7 +22,9 @@ from app.domain.routing import home_partition, routing_key
 from app.domain.topics import CONTACT_LANE_INPUTS, Topic
 from app.handling.contact_decider import contact_decider
 from app.handling.holdings import Holdings
+from app.handling.known_types import KnownTypes
 from app.handling.lane import Lane
+from app.handling.library import Library
 from app.handling.parts import Deciding, Lent, Parts
 from app.handling.ports import Position
 from app.handling.records import Decoder, OutputRecord
@@ -90,6 +92,7 @@ class Running:
         self.stop = asyncio.Event()
         self.source = LaneConsumer(settings.kafka, rig.inputs)
         shared = rig.settings.kafka
+        library = Library(rules, rig.known)
 
         async def keep_house() -> None:
             return
@@ -105,10 +108,11 @@ class Running:
                     rig,
                     self.may_publish,
                 ),
-                decider=rig.decider(decode, rules),
+                decider=rig.decider(decode, library),
                 metrics=self.metrics,
                 clock=now,
                 keep_house=keep_house,
+                library=library,
             )
 
         self.lane = Lane(settings, self.metrics, prepare)
@@ -175,8 +179,13 @@ class Rig:
         self.database_url = database_url
         self.settings = load({}, kafka=self.kafka, database={"url": database_url})
         self.rules = load_rules(self.settings.model)
+        self.known = KnownTypes()
         self.decode = make_decoder(
-            self.rules, self.settings.limits, CONTACT_LANE_INPUTS, self.partitions
+            self.rules,
+            self.settings.limits,
+            CONTACT_LANE_INPUTS,
+            self.partitions,
+            tenants=self.known.by_tenant,
         )
         self.coordinator = BrokerCoordinator(self.settings.kafka, self.inputs, self.outputs)
         self.lanes: list[Running] = []
@@ -242,11 +251,11 @@ class Rig:
         self.lanes.append(running)
         return running
 
-    def decider(self, decode: Decoder, rules: Any) -> Callable[[Parts, Lent], Deciding]:
+    def decider(self, decode: Decoder, library: Library) -> Callable[[Parts, Lent], Deciding]:
         """Of this rig's lanes."""
         group = self.kafka["group_id"]
-        encoder = make_encoder(self.rules, group, CONTACT_LANE_INPUTS, self.partitions)
-        return contact_decider(decode, encoder, rules)
+        encoder = make_encoder(group, CONTACT_LANE_INPUTS, self.partitions)
+        return contact_decider(decode, encoder, library)
 
     @property
     def database(self) -> asyncpg.Connection:

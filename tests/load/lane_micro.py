@@ -121,7 +121,7 @@ def decider() -> Decider:
         return []
 
     decode = make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1)
-    encoder = make_encoder(rules, "funnel", CONTACT_LANE_INPUTS, 1)
+    encoder = make_encoder("funnel", CONTACT_LANE_INPUTS, 1)
     return Decider(
         parts, decode, encoder, rules, ContactCache(2**40), load, load_sealed, Nobody(), {}
     )

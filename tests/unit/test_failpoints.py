@@ -37,6 +37,9 @@ GUARDED = {
     "app/storage/apply_accounts.py": {"execute", "executemany", "copy_records_to_table"},
     "app/handling/register.py": {"read_secret", "erased_among"},
     "app/storage/apply_erasures.py": {"execute", "executemany"},
+    "app/storage/models.py": {"executemany"},
+    "app/handling/library.py": {"read_model", "read_timelines"},
+    "app/handling/sweep.py": {"contacts_after"},
     "app/handling/erasing.py": {
         "read_jobs",
         "set_until",

@@ -66,7 +66,7 @@ def lane() -> Lane:
     source: Any = Topics()
     parts = Parts(settings, "contacts", source, unused, unused, unused, metrics, lambda: 0, unused)
     decode = make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1)
-    encoder = make_encoder(rules, "funnel", CONTACT_LANE_INPUTS, 1)
+    encoder = make_encoder("funnel", CONTACT_LANE_INPUTS, 1)
     cache = ContactCache(2**30)
     made = Decider(parts, decode, encoder, rules, cache, load, load_sealed, Nobody(), {})
     row = PartitionRow("contacts", 0, 7, "me", 40, OFFSETS, ARRIVED - DAY, 40, OFFSETS)

@@ -14,12 +14,8 @@ EFFECTIVE_AT = 1_772_442_845_000_000
 DECIDED_AT = EFFECTIVE_AT + 412_000
 
 
-class Model:
-    ref = "b2b-default@1"
-
-
 def encoder(partitions: int = 12) -> Encoder:
-    return make_encoder(Model(), "funnel", CONTACT_LANE_INPUTS, partitions)
+    return make_encoder("funnel", CONTACT_LANE_INPUTS, partitions)
 
 
 VIEW = View(

@@ -11,6 +11,8 @@ from app.domain.topics import Topic
 from app.handling.records import OutputRecord
 from tests.unit.outbound.decisions import CHANGE, DECIDED_AT, SIGNAL, VIEW, change, encoder, signal
 
+MODEL = "b2b-default@1"
+
 
 def published(
     decided: Change, tenant: str = "default", contact_id: str = "crm-10231"
@@ -133,7 +135,7 @@ def test_every_record_of_a_change_has_its_own_id_and_headers() -> None:
 
 
 def test_snapshot_is_the_view_with_its_identity() -> None:
-    record = encoder().snapshot("acme", "crm-1", 3, DECIDED_AT, 3, 7, VIEW)
+    record = encoder().snapshot("acme", "crm-1", 3, DECIDED_AT, 3, 7, VIEW, MODEL)
     assert (record.topic, record.partition, record.key) == (Topic.CONTACTS, 3, b"acme/crm-1")
     data = data_of(record)
     assert {name: data[name] for name in list(data)[:8]} == {
@@ -147,6 +149,7 @@ def test_snapshot_is_the_view_with_its_identity() -> None:
         "stage": "opportunity",
     }
     assert data.pop("qualification_needed") is False
+    assert data.pop("linked_to") is None
     shared = data_of(published(CHANGE)[0])
     assert {name: shared[name] for name in list(data)[8:]} == {
         name: data[name] for name in list(data)[8:]
@@ -163,8 +166,10 @@ def test_a_correction_that_tells_sales_again_has_an_id_of_its_own() -> None:
 
 def test_each_version_of_a_snapshot_has_its_own_id() -> None:
     made = encoder()
-    versions = [made.snapshot("t", "c", 3, DECIDED_AT, 3, version, VIEW) for version in (7, 8)]
-    again = made.snapshot("t", "c", 3, DECIDED_AT + 1, 4, 7, VIEW)
+    versions = [
+        made.snapshot("t", "c", 3, DECIDED_AT, 3, version, VIEW, MODEL) for version in (7, 8)
+    ]
+    again = made.snapshot("t", "c", 3, DECIDED_AT + 1, 4, 7, VIEW, MODEL)
     first, second = (headers_of(record)["ce_id"] for record in versions)
     assert first != second
     assert headers_of(again)["ce_id"] == first
@@ -183,7 +188,7 @@ def test_each_version_of_a_snapshot_has_its_own_id() -> None:
 )
 def test_scores_are_numbers_with_at_most_three_decimals(thousandths: int, shown: str) -> None:
     view = msgspec.structs.replace(VIEW, engagement=thousandths)
-    value = encoder().snapshot("t", "c", 3, DECIDED_AT, 3, 7, view).value or b""
+    value = encoder().snapshot("t", "c", 3, DECIDED_AT, 3, 7, view, MODEL).value or b""
     assert f'"engagement":{shown},'.encode() in value
 
 
