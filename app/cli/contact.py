@@ -9,6 +9,7 @@ from app.cli import printing
 from app.cli.erasing import erase
 from app.cli.history import history
 from app.cli.known import AsOf, Key, Known, Tenant, known_of
+from app.cli.linking import link, unlink
 from app.cli.timers import timers
 from app.cli.why import why
 from app.cli.why_not import why_not
@@ -34,13 +35,15 @@ def show(
     if as_json:
         state = msgspec.structs.asdict(known.view)
         seq = {"seq": known.contact.seq} if as_of is None else {"as_of": told_moment(known.at)}
-        printing.json({"tenant": tenant, "contact_id": key, **seq, **state})
+        members = {"members": known.members}
+        printing.json({"tenant": tenant, "contact_id": key, **seq, **state, **members})
         return
     title = None if as_of is None else f"as of {told_moment(known.at)}, by what is known now"
     printing.table(("", key), _rows_of(known), title=title)
+    columns = ("when", "interaction", "from", *(("of",) if known.members else ()))
     printing.table(
-        ("when", "interaction", "from"),
-        [_row_of(entry) for entry in known.interactions[:LATEST]],
+        columns,
+        [_row_of(entry)[: len(columns)] for entry in known.interactions[:LATEST]],
         title=f"latest of {len(known.interactions)} interactions",
     )
 
@@ -70,6 +73,8 @@ def _rows_of(known: Known) -> list[tuple[str, object]]:
         ("account", view.account_id),
         ("first touch", _touch(view.first_touch)),
         ("last touch", _touch(view.last_touch)),
+        *([("linked to", view.linked_to)] if view.linked_to else []),
+        *([("with", ", ".join(known.members))] if known.members else []),
     ]
 
 
@@ -77,14 +82,14 @@ def _touch(touch: Any) -> str | None:
     return None if touch is None else " / ".join(filter(None, (touch.channel, touch.campaign_id)))
 
 
-def _row_of(entry: "Entry") -> tuple[str, str, str]:
+def _row_of(entry: "Entry") -> tuple[str, str, str, str | None]:
     from app.cli.explaining import moment
     from app.domain.entry import AUTOMATED
 
     machine = " (automated)" if entry.flags & AUTOMATED else ""
-    return moment(entry.time), entry.type + machine, entry.source
+    return moment(entry.time), entry.type + machine, entry.source, entry.member
 
 
-for command in (history, why, timers, erase):
+for command in (history, why, timers, link, unlink, erase):
     group.command()(command)
 group.command("why-not")(why_not)

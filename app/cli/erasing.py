@@ -2,14 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from app.cli import printing
-
-if TYPE_CHECKING:
-    from app.settings import Settings
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The contact's key, as in subject.")]
 RequestId = Annotated[
@@ -36,11 +33,12 @@ def erase(
       funnel contact erase crm-1 --request-id privacy-2026-118
     """
     from app.cli import settings
+    from app.cli.sending import send_command
 
     if not yes:
         typer.confirm(f"Erase {key} and all that is linked to it? It can't be undone.", abort=True)
     event = _event(key, request_id, tenant)
-    asyncio.run(_send(settings.load(), event))
+    asyncio.run(send_command(settings.load(), event))
     if as_json:
         printing.json({"requested": key, "tenant": tenant, "request_id": request_id})
     else:
@@ -53,16 +51,3 @@ def _event(key: str, request_id: str, tenant: str) -> Mapping[str, Any]:
 
     data = {"request_id": request_id}
     return made_event(ERASURE, key, "/funnel/cli", data, {"tenantid": tenant})
-
-
-async def _send(settings: "Settings", event: Mapping[str, Any]) -> None:
-    from app.cli.checking import checker, topic_of
-    from app.cli.sending import sender
-    from app.errors import FunnelError
-
-    wrong = checker(settings)(event)
-    if wrong is not None:
-        raise FunnelError(f"this can't be asked for: {wrong}")
-    async with sender(settings.kafka) as to:
-        await to.send_event(event, topic=topic_of(event, settings))
-        await to.confirm()

@@ -49,7 +49,8 @@ def told_guard(guard: "GuardResult") -> str:
 def told_evidence(id_: str, entry: "Entry | None") -> str:
     if entry is None:
         return f"    evidence {id_}"
-    return f"    evidence {moment(entry.time)} {entry.type} ({id_})"
+    whose = f" of {entry.member}" if entry.member else ""
+    return f"    evidence {moment(entry.time)} {entry.type}{whose} ({id_})"
 
 
 def moment(at: "Microseconds") -> str:

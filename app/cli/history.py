@@ -9,6 +9,7 @@ from app.cli import printing
 from app.cli.known import AsOf, Key, Known, Tenant, known_of
 
 if TYPE_CHECKING:
+    from app.domain.changes import Change
     from app.domain.interaction import Microseconds
     from app.storage.rows import StoredChange
 
@@ -32,9 +33,9 @@ def history(
     if as_of is not None or known_at is not None:
         _tell_standing(known, key, as_of, known_at, as_json)
     elif as_json:
-        printing.json([plain(stored) for stored in known.history])
+        printing.json([_plain_of(stored, known) for stored in known.history])
     else:
-        _table(known.history)
+        _table(known, known.history)
 
 
 def _tell_standing(
@@ -51,13 +52,15 @@ def _tell_standing(
     stage = moves[-1].change.to_stage if moves else NONE
     if as_json:
         moments = {"as_of": told_moment(true), "known_at": told_moment(knew)}
-        printing.json({**moments, "stage": stage, "moves": [plain(stored) for stored in moves]})
+        printing.json(
+            {**moments, "stage": stage, "moves": [_plain_of(each, known) for each in moves]}
+        )
         return
-    _table(moves)
+    _table(known, moves)
     printing.line(f"{key} was {stage} on {told_moment(true)}, as known on {told_moment(knew)}.")
 
 
-def _table(history: "list[StoredChange]") -> None:
+def _table(known: Known, history: "list[StoredChange]") -> None:
     """A table of records, as they came or as they stood."""
     from app.cli.explaining import moment
 
@@ -69,7 +72,7 @@ def _table(history: "list[StoredChange]") -> None:
                 moment(stored.change.effective_at),
                 f"{stored.change.from_stage} → {stored.change.to_stage}",
                 stored.change.kind + (", late" if stored.change.late else ""),
-                stored.change.cause.type,
+                _because(stored.change, known),
                 stored.change.transition,
                 moment(stored.decided_at),
                 None if stored.revoked_at is None else moment(stored.revoked_at),
@@ -77,6 +80,15 @@ def _table(history: "list[StoredChange]") -> None:
             for stored in history
         ],
     )
+
+
+def _because(change: "Change", known: Known) -> str:
+    member = known.member_of(change)
+    return change.cause.type + (f" of {member}" if member else "")
+
+
+def _plain_of(stored: "StoredChange", known: Known) -> dict[str, Any]:
+    return {**plain(stored), "member": known.member_of(stored.change)}
 
 
 def _as_known(stored: "StoredChange", at: "Microseconds") -> "StoredChange":

@@ -9,7 +9,7 @@ import typer
 from app.errors import FunnelError
 
 if TYPE_CHECKING:
-    from app.domain.changes import View
+    from app.domain.changes import Change, View
     from app.domain.contact import Contact
     from app.domain.entry import Entry
     from app.domain.interaction import Microseconds
@@ -39,6 +39,20 @@ class Known(msgspec.Struct, frozen=True):
     """All of them, newest first."""
     at: "Microseconds"
     """Of the view: now, or the moment asked about."""
+
+    @property
+    def members(self) -> list[str]:
+        """The identities that are folded under this one now."""
+        return sorted(key for key, known in self.contact.book.members.items() if known.is_here)
+
+    def member_of(self, change: "Change") -> str | None:
+        """The linked identity whose interaction the cause was; None: the contact's own."""
+        cause = change.cause
+        sought = change.effective_at, cause.source, cause.event_id
+        for entry in self.interactions:
+            if (entry.time, entry.source, entry.id) == sought:
+                return entry.member
+        return None
 
 
 def known_of(key: str, tenant: str, as_of: str | None = None) -> Known:

@@ -11,7 +11,7 @@ from app.errors import Unavailable
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
 
-    from app.settings import Kafka
+    from app.settings import Kafka, Settings
 
 IN_FLIGHT_MAX: Final = 2000
 CLOUDEVENT: Final = ("content-type", b"application/cloudevents+json")
@@ -108,3 +108,16 @@ async def sender(kafka: "Kafka") -> AsyncIterator[Sender]:
         yield Sender(producer)
     finally:
         await producer.stop()
+
+
+async def send_command(settings: "Settings", event: Mapping[str, Any]) -> None:
+    """One CloudEvent, if the service would take it. Raises FunnelError, Unavailable."""
+    from app.cli.checking import checker, topic_of
+    from app.errors import FunnelError
+
+    wrong = checker(settings)(event)
+    if wrong is not None:
+        raise FunnelError(f"this can't be asked for: {wrong}")
+    async with sender(settings.kafka) as to:
+        await to.send_event(event, topic=topic_of(event, settings))
+        await to.confirm()

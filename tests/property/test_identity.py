@@ -109,7 +109,7 @@ def test_link_unlink_and_link_again_is_link(arrived: list[Interaction]) -> None:
         for each in plain:
             world.tell(each)
         for n, type_ in enumerate(types):
-            world.tell(link("a", f"l{n}", "b", at + n, type_))
+            world.tell(link("a", f"x{n}", "b", at + n, type_))
             world.settle()
         world.wait()
     for key in ("a", "b"):
@@ -131,7 +131,7 @@ def test_unlinked_is_as_never_linked(arrived: list[Interaction]) -> None:
         never.tell(each)
         linked.tell(each)
     for n, type_ in enumerate((LINKED, UNLINKED)):
-        linked.tell(link("a", f"l{n}", "b", at + n, type_))
+        linked.tell(link("a", f"x{n}", "b", at + n, type_))
         linked.settle()
     for world in (never, linked):
         world.wait()
