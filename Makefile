@@ -56,6 +56,10 @@ bench: $(STAMP) ## Measure throughput, CPU per interaction and latency -> build/
 chaos: $(STAMP) ## Kill everything for a while and check exactly-once -> build/chaos.json
 	@$(BIN)/python -m tests.failure.chaos $(ARGS)
 
+.PHONY: simulate
+simulate: $(STAMP) ## Measure a what-if and a replay over a big history -> build/simulate.json
+	@$(BIN)/python -m tests.load.simulate $(ARGS)
+
 .PHONY: lock
 lock: $(STAMP) ## Pin the packages again (hashes, no index address)
 	@$(BIN)/python -m pip install --quiet uv

@@ -109,6 +109,8 @@ def _print(report: "ReplayReport") -> None:
             f"{report.too_old:,} contacts can't be rebuilt: their first interactions are older"
             " than the batches that are kept"
         )
+    if report.behind:
+        printing.line(f"{report.behind:,} contacts wait for the new model: not compared")
     printing.line(
         f"{report.contacts:,} contacts, {report.interactions:,} interactions folded again:"
         f" {report.differing:,} differ"

@@ -16,9 +16,9 @@ from app.domain.firing import fire_until
 from app.domain.history import Identity, transition_id
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.log import text_of, unpack
-from app.domain.rules import Rules
 from app.domain.shadow import Evidence, steps_of
 from app.domain.state import State
+from app.domain.timeline import Ruling
 from app.domain.timers import first_due
 
 _HINTS: Final = ("next_due",)
@@ -79,7 +79,7 @@ class Rebuilt:
         """Nothing was kept of what arrived."""
         return self.contact.version == 0
 
-    def tell(self, item: Interaction, address: Address, rules: Rules, as_of: Microseconds) -> None:
+    def tell(self, item: Interaction, address: Address, rules: Ruling, as_of: Microseconds) -> None:
         """The next that arrived. Raises RuleError."""
         contact = self.contact
         if contact.needs_sealed(item):
@@ -92,7 +92,7 @@ class Rebuilt:
         if taken is not None:
             self._chunks |= {chunk.chunk: chunk.body for chunk in taken[1]}
 
-    def fire(self, rules: Rules, until: Microseconds) -> None:
+    def fire(self, rules: Ruling, until: Microseconds) -> None:
         """The timers that fired by the clock: no interaction says when they did."""
         evidence = self.contact.evidence
         if evidence.book.primary is not None:
@@ -132,9 +132,9 @@ def standing(evidence: Evidence) -> dict[str, Standing]:
     return found
 
 
-def differences(live: Live, rebuilt: Rebuilt, rules: Rules) -> list[Difference]:
+def differences(live: Live, rebuilt: Rebuilt, rules: Ruling) -> list[Difference]:
     """With the rebuilt contact brought to where the live one stands."""
-    rebuilt.fire(rules, live.evidence.book.state.head_time)
+    rebuilt.fire(rules, _fired_until(live.evidence.book.state, rules))
     ours = rebuilt.evidence()
     found = [
         *_of_state(live, ours.book.state, rules),
@@ -145,6 +145,13 @@ def differences(live: Live, rebuilt: Rebuilt, rules: Rules) -> list[Difference]:
     ]
     key = ours.tenant, ours.contact_id
     return [Difference(*key, what, _shown(one), _shown(other)) for what, one, other in found]
+
+
+def _fired_until(state: State, rules: Ruling) -> Microseconds:
+    """Up to where the clock was asked about: what the head itself has armed may wait for it."""
+    head = state.head_time
+    waiting = first_due(state, rules.at(head))
+    return head - 1 if waiting is not None and waiting.due <= head else head
 
 
 def is_older(live: Live, first_batch: int) -> bool:
@@ -163,7 +170,7 @@ Found = tuple[str, object, object]
 """(what, live, rebuilt)"""
 
 
-def _of_state(live: Live, ours: State, rules: Rules) -> Iterator[Found]:
+def _of_state(live: Live, ours: State, rules: Ruling) -> Iterator[Found]:
     book = live.evidence.book
     if live.stage != ours.stage:
         yield "stage", live.stage, ours.stage

@@ -10,13 +10,14 @@ from typing import Final, NamedTuple
 
 from app.domain.book import Book
 from app.domain.entry import Entry
-from app.domain.firing import fire_until
+from app.domain.firing import fire_until, mind_the_next_model
 from app.domain.fold import Made, step
 from app.domain.interaction import Microseconds
 from app.domain.log import Logged, decode_chunk, decode_items
 from app.domain.rules import InteractionType, Rules, Terms, Transition
 from app.domain.state import State
 from app.domain.temperature import COLD
+from app.domain.timeline import EVER, Ruling, Timeline
 from app.domain.timers import CLICK_SETTLES, STAGE_TIMERS
 
 _MOVING: Final = frozenset((*STAGE_TIMERS, CLICK_SETTLES, "lost_cooldown_competitor"))
@@ -38,7 +39,7 @@ class Folded(NamedTuple):
     made: list[Made]
 
 
-def fold(entries: Iterable[Entry], rules: Rules, until: Microseconds) -> Folded:
+def fold(entries: Iterable[Entry], rules: Ruling, until: Microseconds) -> Folded:
     """From nothing, in the order given, with all timers due up to `until`. Raises RuleError.
 
     What is later than `until` is not there yet.
@@ -51,11 +52,12 @@ def fold(entries: Iterable[Entry], rules: Rules, until: Microseconds) -> Folded:
         if entry.time >= state.next_due:
             made += fire(state, rules, entry.time)
         made += step(state, entry, rules.at(entry.time))
+        mind_the_next_model(state, rules)
     made += fire(state, rules, until)
     return Folded(state, made)
 
 
-def fire(state: State, rules: Rules, until: Microseconds) -> list[Made]:
+def fire(state: State, rules: Ruling, until: Microseconds) -> list[Made]:
     """What the timers due by then move."""
     return [move for each in fire_until(state, until, rules) for move in each.made]
 
@@ -93,6 +95,13 @@ def stages_only(rules: Rules) -> Rules:
         terms=_always_cold(rules.terms),
         timer_moves={trigger: silenced(moves) for trigger, moves in rules.timer_moves.items()},
     )
+
+
+def shadow_of(rules: Ruling) -> Timeline:
+    """Of every model of a timeline: `stages_only`."""
+    spans = rules.spans if isinstance(rules, Timeline) else ((EVER, rules.at(0)),)
+    bare = tuple((start, stages_only(one)) for start, one in spans)
+    return Timeline(bare, rules.generation, rules.refolded)
 
 
 def rest(state: State) -> State:

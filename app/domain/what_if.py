@@ -20,8 +20,9 @@ from app.domain.fold import CLICK, Made
 from app.domain.interaction import Microseconds
 from app.domain.log import Logged, digest_of, text_of, unpack
 from app.domain.rules import Rules
-from app.domain.shadow import Evidence, fire, fold, rest, stages_only, steps_of
-from app.domain.state import NONE
+from app.domain.shadow import Evidence, fire, fold, rest, shadow_of, stages_only, steps_of
+from app.domain.state import NONE, OPPORTUNITY, PROSPECT
+from app.domain.timeline import Ruling
 from app.domain.what_if_report import Decided, Moved, Sample
 from app.errors import RuleError
 
@@ -92,11 +93,11 @@ class Tally:
 class WhatIf:
     """Weighs one contact after another; what was counted is in `tally`."""
 
-    def __init__(self, current: Rules, candidate: Rules, until: Microseconds) -> None:
+    def __init__(self, current: Ruling, candidate: Rules, until: Microseconds) -> None:
         self._told = candidate
-        self._current, self._candidate = stages_only(current), stages_only(candidate)
+        self._current, self._candidate = shadow_of(current), stages_only(candidate)
         self._until = until
-        self._new_fields = fields_lacking(current, candidate)
+        self._new_fields = fields_lacking(current.at(until), candidate)
         self.tally = Tally()
 
     def weigh(self, evidence: Evidence) -> None:
@@ -133,8 +134,8 @@ class WhatIf:
         """By the log, and by the timers that became due since; (moves, stage, is a customer)."""
         rules, until = self._current, self._until
         state = evidence.book.state
-        if state.head_time > until:
-            # Somebody wrote since: what was is not in the state any more.
+        if state.head_time > until or evidence.book.generation != rules.generation:
+            # Somebody wrote since, or a new model has not come to it: the log tells another story.
             state, made = fold(entries, rules, until)
             return [_move_of(move, rules) for move in made], state.stage, state.is_customer
         moves = _logged_moves(steps, evidence.book.names, rules)
@@ -196,16 +197,16 @@ def month_of(day: int) -> str:
     return date.fromordinal(date(1970, 1, 1).toordinal() + day).isoformat()[:7]
 
 
-def _logged_moves(steps: list[Logged], names: list[str], rules: Rules) -> list[Move]:
+def _logged_moves(steps: list[Logged], names: list[str], rules: Ruling) -> list[Move]:
     return [
         Move(
             text_of(move.transition, names),
-            text_of(move.from_stage, names),
+            from_stage := text_of(move.from_stage, names),
             to_stage := text_of(move.to_stage, names),
             move.cycle,
             move.n,
             one.time,
-            to_stage == rules.at(one.time).terms.handoff_stage
+            _is_asked(from_stage, to_stage, rules.at(one.time))
             and _asks(unpack(one, names), text_of(move.transition, names), move.digest),
         )
         for one in steps
@@ -222,13 +223,22 @@ def _asks(entry: Entry, transition: str, digest: bytes) -> bool:
     return digest != digest_of(passed)
 
 
-def _move_of(move: Made, rules: Rules) -> Move:
-    entry, to_stage = move.entry, move.to_stage
-    asked = rules.at(entry.time).terms.handoff_stage
-    is_handoff = to_stage == asked and not move.inferred and not entry.is_quiet
-    return Move(
-        move.transition, move.from_stage, to_stage, move.cycle, move.n, entry.time, is_handoff
+def _move_of(move: Made, rules: Ruling) -> Move:
+    entry, from_stage, to_stage = move.entry, move.from_stage, move.to_stage
+    is_handoff = (
+        _is_asked(from_stage, to_stage, rules.at(entry.time))
+        and not move.inferred
+        and not entry.is_quiet
     )
+    return Move(move.transition, from_stage, to_stage, move.cycle, move.n, entry.time, is_handoff)
+
+
+def _is_asked(from_stage: str, to_stage: str, rules: Rules) -> bool:
+    """Such a move asks sales to take over; a hand-over at prospect is not asked for again."""
+    asked_at = rules.terms.handoff_stage
+    if to_stage == OPPORTUNITY and asked_at == PROSPECT:
+        return from_stage != PROSPECT
+    return to_stage == asked_at
 
 
 def _fewest(samples: list[Sample]) -> list[Sample]:

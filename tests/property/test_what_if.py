@@ -8,14 +8,13 @@ from msgspec.structs import replace
 from app.domain import evidence_log
 from app.domain.fold import Made
 from app.domain.log import unpack
-from app.domain.rules import Rules
 from app.domain.shadow import fold, stages_only, steps_of
 from app.domain.what_if import Tally, WhatIf
 from app.models import load_rules
 from tests.property.lives import MOMENTS, Life, Row, lives
 
 NAMES = ("b2b-default@1", "profile-first@1")
-MODELS = st.sampled_from([load_rules(name) for name in NAMES])
+MODELS = st.sampled_from(NAMES)
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +31,8 @@ def relaxed(test: object) -> object:
 
 @relaxed
 @given(MODELS, lives(), MOMENTS)
-def test_simulating_the_model_in_force_moves_nobody(rules: Rules, life: Life, until: int) -> None:
+def test_simulating_the_model_in_force_moves_nobody(model: str, life: Life, until: int) -> None:
+    rules = load_rules(model)
     what_if = WhatIf(rules, rules, until)
     what_if.weigh(Row(rules).live(life).evidence())
     tally = what_if.tally
@@ -45,9 +45,8 @@ def test_simulating_the_model_in_force_moves_nobody(rules: Rules, life: Life, un
 
 @relaxed
 @given(MODELS, lives(), MOMENTS)
-def test_the_shadow_makes_the_moves_of_the_whole_rules(
-    rules: Rules, life: Life, until: int
-) -> None:
+def test_the_shadow_makes_the_moves_of_the_whole_rules(model: str, life: Life, until: int) -> None:
+    rules = load_rules(model)
     evidence = Row(rules).live(life).evidence()
     found = [unpack(step, evidence.book.names) for step in steps_of(evidence)]
     entries = [entry for entry in found if not entry.is_timer]

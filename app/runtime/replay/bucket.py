@@ -7,7 +7,7 @@ import asyncpg
 from app.domain.erasure import ERASURE
 from app.domain.interaction import Address, Interaction
 from app.domain.rebuilding import Difference, Rebuilt
-from app.domain.rules import Rules
+from app.domain.timeline import Ruling
 from app.errors import RuleError
 from app.handling.records import Decoder, SourceRecord
 from app.handling.traces import is_blank
@@ -29,7 +29,7 @@ class Bucket:
         keys: tuple[Place, Place | None],
         wanted: Wanted,
         decode: Decoder,
-        rules: Rules,
+        rules: Ruling,
         report: ReplayReport,
     ) -> None:
         """`keys`: after the one, up to the other (None: without an end)."""

@@ -11,7 +11,7 @@ from typing import Final
 import asyncpg
 
 from app.domain.rebuilding import Difference, Live, Rebuilt, differences, is_older
-from app.domain.rules import Rules
+from app.domain.timeline import Ruling
 from app.handling.records import Decoder
 from app.runtime.replay.bucket import Bucket
 from app.runtime.replay.report import ReplayReport
@@ -31,7 +31,7 @@ async def replay(
     lane: str,
     partitions: Sequence[int],
     decode: Decoder,
-    rules: Rules,
+    rules: Ruling,
     *,
     wanted: Wanted = Wanted(),  # noqa: B008 - immutable
     is_repairing: bool = False,
@@ -67,7 +67,7 @@ class _Range:
         kept: Span,
         keys: tuple[Place, Place | None],
         wanted: Wanted,
-        rules: Rules,
+        rules: Ruling,
         is_repairing: bool,
         report: ReplayReport,
         progress: Progress,
@@ -113,6 +113,9 @@ class _Range:
         self._report.contacts += 1
         if is_older(live, self._kept.first):
             self._report.too_old += 1
+            return
+        if live.evidence.book.generation != self._rules.generation:
+            self._report.behind += 1
             return
         rebuilt = self._bucket.contacts.get(place)
         found = (

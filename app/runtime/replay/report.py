@@ -18,6 +18,8 @@ class ReplayReport(msgspec.Struct):
     differences: list[Difference] = []
     too_old: int = 0
     """Contacts of which some batches are not kept any more: they can't be rebuilt."""
+    behind: int = 0
+    """Contacts that a new model has not come to yet: they are not compared."""
     repaired: int = 0
     unrepaired: int = 0
     """Differing contacts that were left as they are."""
