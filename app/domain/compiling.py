@@ -148,11 +148,19 @@ def _terms(model: Node, knobs: Mapping[str, str]) -> Terms:
         content_fit=bands["content_fit"],
         cooling=spans["cooling"],
         cooling_points=bands["cooling_points"],
+        marks=_marks(bands),
         ask_again=spans["ask_again"],
         pin=spans["pin"],
         terms=timers,
         business=business,
     )
+
+
+def _marks(bands: Mapping[str, float]) -> tuple[float, ...]:
+    entered = [bands["hot_engagement"], bands["warm_engagement"]]
+    ends = [points * 1000 - 1 for points in entered]
+    left = [(points - bands["cooling_points"]) * 1000 for points in entered]
+    return tuple(sorted((mark for mark in {*ends, *left} if mark > 0), reverse=True))
 
 
 def _timers(node: Node) -> tuple[dict[str, Microseconds], dict[str, float]]:

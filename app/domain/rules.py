@@ -154,6 +154,8 @@ class Terms:
     """With a fit of so many points a download stands in for talking back."""
     cooling: Microseconds
     cooling_points: float
+    marks: tuple[float, ...]
+    """Of the engagement, in thousandths, highest first: at or below one, a band may be left."""
     ask_again: Microseconds
     """Between two requests to find out the industry."""
     pin: Microseconds

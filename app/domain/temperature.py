@@ -78,25 +78,36 @@ def next_crossing(state: State, rules: Rules, is_exact: bool) -> Microseconds:
     Not exact: some moment no later, for a fraction of the cost.
     """
     at, terms = state.head_time, rules.terms
-    moments = []
+    first = NEVER
     if state.last_intent is not None:
-        moments.append(state.last_intent + terms.hot_intent + 1)
+        ends = state.last_intent + terms.hot_intent + 1
+        if ends > at:
+            first = ends
     deadline = state.deadline
     if deadline is not None:
-        moments += (deadline.due - terms.hot_deadline, deadline.due)
+        for moment in (deadline.due - terms.hot_deadline, deadline.due):
+            if at < moment < first:
+                first = moment
     if state.cooling_since is not None:
-        moments.append(state.cooling_since + terms.cooling)
+        ends = state.cooling_since + terms.cooling
+        if at < ends < first:
+            first = ends
     if state.facts:
-        moments += _of_facts(state, rules)
-    first = min((moment for moment in moments if moment > at), default=NEVER)
-    if state.points and state.temperature != COLD:
-        first = min(first, _fading(state, rules, is_exact))
+        for moment in _of_facts(state, rules):
+            if at < moment < first:
+                first = moment
+    if state.temperature != COLD and state.points:
+        fades = _fading(state, rules, is_exact)
+        if fades < first:
+            first = fades
     return first
 
 
 def _of_facts(state: State, rules: Rules) -> list[Microseconds]:
-    moments = []
     need, since = state.facts.get("need"), state.facts.get("problem_since")
+    if need is None and since is None:
+        return []
+    moments = []
     is_met = need is not None and told(state, "need", state.head_time) == MET
     if is_met and need is not None and state.last_inbound is not None:
         moments.append(state.last_inbound + rules.terms.warm_inbound + 1)
@@ -115,13 +126,7 @@ def _fading(state: State, rules: Rules, is_exact: bool) -> Microseconds:
     """When the engagement falls to the next mark below it."""
     at, terms = state.head_time, rules.terms
     now = engagement(state, at)
-    marks = [
-        terms.hot_engagement * 1000 - 1,
-        _left_below(HOT, terms),
-        terms.warm_engagement * 1000 - 1,
-        _left_below(WARM, terms),
-    ]
-    below = max((mark for mark in marks if 0 < mark < now), default=None)
+    below = next((mark for mark in terms.marks if mark < now), None)
     if below is None:
         return NEVER
     if not is_exact:
