@@ -112,6 +112,10 @@ def retraction(target: Interaction, event_id: str, time: Microseconds) -> Intera
     return Interaction("default", "crm-1", "/a", event_id, RETRACTION, time, time + 1, data)
 
 
+def in_order(arrived: list[Interaction]) -> list[Interaction]:
+    return sorted(arrived, key=lambda each: (each.time, each.source.encode(), each.id.encode()))
+
+
 class Stored:
     """A contact that is written to its row, and read again, whenever told."""
 

@@ -7,8 +7,7 @@ from app.domain.changes import Change
 from app.domain.interaction import Interaction
 from app.domain.rules import Rules
 from app.models import load_rules, names
-from tests.property.arrivals import END, Stored, arrivals
-from tests.property.test_fold import in_order
+from tests.property.arrivals import END, Stored, arrivals, in_order
 
 LADDER = ("none", "lead", "prospect", "opportunity", "customer")
 DETOURS = ("lost", "recycled")
