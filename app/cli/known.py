@@ -34,6 +34,7 @@ class Known(msgspec.Struct, frozen=True):
     contact: "Contact"
     history: "list[StoredChange]"
     rules: "Rules"
+    """In force at the moment of the view."""
     view: "View"
     interactions: "list[Entry]"
     """All of them, newest first."""
@@ -72,13 +73,13 @@ async def read_contact(
     from app.domain.contact import Contact
     from app.domain.decide import view
     from app.domain.identity import whole_log
-    from app.models import load_rules
+    from app.runtime.ruling import ruling_of
     from app.storage import queries
 
-    rules = load_rules(settings.model, settings.models_dir)
-    then = moment_given(as_of, rules)
     async with database(settings) as engine:
         home = await home_of(engine, tenant, key)
+        ruling = await ruling_of(engine, settings, home, tenant)
+        then = moment_given(as_of, ruling.at(now()))
         found = await queries.whole_contact(engine, home, tenant, key)
         changes = await queries.history(engine, home, tenant, key)
     if found is None:
@@ -87,6 +88,7 @@ async def read_contact(
     contact = Contact.stored(tenant, key, row.version, row.stage, row.seq, row.state, row.log)
     contact.load_sealed(sealed)
     if then is not None:
-        go_back(contact, then, rules)
+        go_back(contact, then, ruling)
     at = then or now()
+    rules = ruling.at(at)
     return Known(contact, changes, rules, view(contact, rules, at), list(whole_log(contact)), at)

@@ -1,4 +1,4 @@
-"""`funnel model`: the funnel's rules, to be read, checked, drawn and compared."""
+"""`funnel model`: the funnel's rules, to be read, checked, drawn, compared and activated."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from app.cli import model_simulate, printing
+from app.cli import model_activate, model_simulate, model_timeline, printing
 from app.errors import ModelError
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ Asked = Annotated[
 HASH_CHARS = 12
 
 group = typer.Typer(
-    help="The funnel's rules: read, check, draw, compare. Own models stand in FUNNEL_MODELS_DIR.",
+    help="The funnel's rules: read, check, draw, compare, activate. Own models stand in"
+    " FUNNEL_MODELS_DIR.",
     no_args_is_help=True,
 )
 
@@ -64,7 +65,7 @@ def lint(model: Asked = None, as_json: printing.Json = False) -> None:
 
     name = model or _settings().model
     try:
-        loaded = _loaded(name)
+        loaded = load_model(name)
         findings = lint_model(*loaded)
     except ModelError as refused:
         findings = [Finding("refused", str(refused))]
@@ -83,7 +84,7 @@ def glossary(model: Asked = None, as_json: printing.Json = False) -> None:
     """What the words mean: stages, transitions, and what to say instead of what."""
     from app.domain.glossary import glossary_of
 
-    loaded = _loaded(model)
+    loaded = load_model(model)
     told = glossary_of(loaded.definition, loaded.rules)
     if as_json:
         printing.json(
@@ -127,7 +128,7 @@ def draw(
     """The state chart as a Mermaid diagram."""
     from app.domain.drawing import drawing_of
 
-    rules = _loaded(model).rules
+    rules = load_model(model).rules
     drawing = drawing_of(rules, with_overrides=with_overrides)
     if as_json:
         printing.json({"model": rules.ref, "mermaid": drawing})
@@ -144,7 +145,7 @@ def diff(
     """What NEW says differently from OLD, in words. What they extend is merged in before."""
     from app.domain.difference import difference
 
-    changes = difference(_loaded(old).definition, _loaded(new).definition)
+    changes = difference(load_model(old).definition, load_model(new).definition)
     if as_json:
         printing.json([{**each._asdict(), "words": each.words()} for each in changes])
         return
@@ -155,11 +156,13 @@ def diff(
 
 
 group.command()(model_simulate.simulate)
+group.command()(model_activate.activate)
+group.command()(model_timeline.timeline)
 
 
 def definition_of(asked: str | None) -> dict[str, Any]:
     """Complete, and known to compile; default: of the model in force. Raises ModelError."""
-    return _loaded(asked).definition
+    return load_model(asked).definition
 
 
 def _settings() -> Any:
@@ -168,7 +171,7 @@ def _settings() -> Any:
     return settings.load_without_stack(level="critical")
 
 
-def _loaded(asked: str | None) -> Loaded:
+def load_model(asked: str | None) -> Loaded:
     """A model by its name, or a file wherever it stands. Raises ModelError."""
     from app.models import load_definition, locating, read_definition, rules_of
 
@@ -190,7 +193,7 @@ def _known() -> Iterator[dict[str, Any]]:
     for name in names(found.models_dir):
         row = {"model": name, "is_own": name not in shipped, "is_in_force": name == found.model}
         try:
-            loaded = _loaded(name)
+            loaded = load_model(name)
         except ModelError as refused:
             yield {**row, "title": None, "content_hash": None, "error": str(refused)}
         else:

@@ -44,7 +44,7 @@ def timers(
     if key is None:
         waiting = asyncio.run(read_next(settings.load(), tenant, limit, at))
     else:
-        waiting = [asyncio.run(read_one(settings.load(), tenant or "default", key, at))]
+        waiting = [asyncio.run(read_one(settings.load(), tenant or "default", key))]
     if as_json:
         plain = [_plain(each) for each in waiting]
         printing.json(plain if key is None else plain[0])
@@ -60,12 +60,12 @@ def timers(
         )
 
 
-async def read_one(settings: "Settings", tenant: str, key: str, at: "Microseconds") -> Waiting:
+async def read_one(settings: "Settings", tenant: str, key: str) -> Waiting:
     """FunnelError where there is no such contact; Unavailable, RevisionError."""
     from app.cli.known import read_contact
 
     known = await read_contact(settings, tenant, key)
-    return _waiting(known.contact, known.rules, at)
+    return _waiting(known.contact, known.rules)
 
 
 async def read_next(
@@ -74,26 +74,28 @@ async def read_next(
     """The contacts to be looked at next, of one tenant or of all. Unavailable, RevisionError."""
     from app.cli.database import CONTACT_LANE, database
     from app.domain.contact import Contact
-    from app.models import load_rules
+    from app.runtime.ruling import ruling_of
     from app.storage import queries
 
     async with database(settings) as engine:
         rows = await queries.due_next(engine, CONTACT_LANE, limit=limit, tenant=tenant)
-    rules = load_rules(settings.model, settings.models_dir)
+        rulings = {
+            home: await ruling_of(engine, settings, *home)
+            for home in {(row.partition, row.tenant) for row in rows}
+        }
     return [
         _waiting(
             Contact.stored(r.tenant, r.contact_id, r.version, r.stage, r.seq, r.state, r.log),
-            rules,
-            at,
+            rulings[r.partition, r.tenant].at(at),
         )
         for r in rows
     ]
 
 
-def _waiting(contact: "Contact", rules: "Rules", at: "Microseconds") -> Waiting:
+def _waiting(contact: "Contact", rules: "Rules") -> Waiting:
     from app.domain.timers import timers_of
 
-    armed = timers_of(contact.fold, rules.at(at))
+    armed = timers_of(contact.fold, rules)
     return Waiting(contact.tenant, contact.contact_id, contact.stage, contact.check_at, armed)
 
 

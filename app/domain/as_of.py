@@ -3,10 +3,10 @@
 from app.domain.contact import Contact
 from app.domain.interaction import Microseconds
 from app.domain.rewriting import fold_again
-from app.domain.rules import Rules
+from app.domain.timeline import Ruling
 
 
-def go_back(contact: Contact, at: Microseconds, rules: Rules) -> None:
+def go_back(contact: Contact, at: Microseconds, rules: Ruling) -> None:
     """Turn a contact that is nobody else's back (or on) to `at`: its fold, its stage, its log.
 
     What is later was never heard of; timers have fired up to `at`. Its sealed chunks are loaded.

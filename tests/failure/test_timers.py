@@ -222,7 +222,7 @@ async def test_the_command_tells_what_is_due_next_and_all_of_one_contact(rig: Ri
     assert [each.contact_id for each in waiting] == [soon, later]
     assert [each.contact_id for each in await read_next(rig.settings, None, 1, now())] == [soon]
     assert await read_next(rig.settings, "acme", 9, now()) == []
-    one = await read_one(rig.settings, "default", soon, now())
+    one = await read_one(rig.settings, "default", soon)
     assert one == waiting[0]
     (first, *_) = one.timers
     assert (first.name, first.effect) == ("lead_dormant", "recycled")

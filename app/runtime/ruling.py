@@ -1,0 +1,65 @@
+"""What decides about a tenant's contacts, for those who read: as the lane has it."""
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain.interaction import Microseconds
+from app.domain.rules import Rules
+from app.domain.timeline import Ruling, Timeline
+from app.errors import FunnelError
+from app.models import load_rules
+from app.models.stored import rules_of_stored
+from app.settings import Settings
+from app.storage import model_queries, queries
+from app.storage.model_queries import TimelineRow
+
+LANE: Final = "contacts"
+
+
+async def ruling_of(engine: AsyncEngine, settings: Settings, partition: int, tenant: str) -> Ruling:
+    """The models in force for a tenant in a partition of the contact lane; where none was
+    activated, the one of the settings. Raises ModelError, Unavailable."""
+    default = load_rules(settings.model, settings.models_dir)
+    rows = await model_queries.timeline(engine, tenant, partition)
+    if not rows:
+        return default
+    return await _timeline(engine, default, rows, await _as_of(engine, partition))
+
+
+async def latest_of(engine: AsyncEngine, settings: Settings, tenant: str) -> list[Rules]:
+    """The models that were activated last for a tenant, in force or not yet: one, but for
+    partitions that have not heard of it yet."""
+    found = {row.activation.partition: row for row in await model_queries.timeline(engine, tenant)}
+    hashes = {row.activation.content_hash for row in found.values()}
+    if not hashes:
+        return [load_rules(settings.model, settings.models_dir)]
+    return [await _rules(engine, each) for each in sorted(hashes)]
+
+
+async def _timeline(
+    engine: AsyncEngine, default: Rules, rows: list[TimelineRow], as_of: Microseconds
+) -> Ruling:
+    made = Timeline.of(default)
+    for row in rows:
+        each = row.activation
+        if each.active_from > as_of:
+            break
+        rules = await _rules(engine, each.content_hash)
+        made = made.activated(rules, each.mode, each.active_from)
+    return made if made.generation else default
+
+
+async def _as_of(engine: AsyncEngine, partition: int) -> Microseconds:
+    rows = await queries.partitions(engine, LANE)
+    return next((row.as_of for row in rows if row.partition == partition), 0)
+
+
+async def _rules(engine: AsyncEngine, content_hash: str) -> Rules:
+    stored = await model_queries.stored_model(engine, content_hash)
+    if stored is None:
+        raise FunnelError(
+            "a model that was activated is not in the table model any more: restore it from a"
+            " backup"
+        )
+    return rules_of_stored(stored.definition)
