@@ -62,8 +62,9 @@ async def test_an_intent_goes_through_every_stage_to_opportunity(
         ("lead", "prospect", 2),
         ("prospect", "opportunity", 3),
     ]
-    (became,) = await service.records(Topic.OPPORTUNITIES, contact, 1)
+    became, asked = await service.records(Topic.OPPORTUNITIES, contact, 2)
     assert became["ce_type"] == "funnel.contact.became_opportunity.v1"
+    assert asked["ce_type"] == "funnel.contact.handoff_requested.v1"
     assert (became["seq"], became["stage"], became["evidence"]) == (3, "opportunity", [event_id])
     assert {guard["guard"] for guard in became["guards"]} >= {"intent_active", "not_blocked"}
     snapshots = await service.records(Topic.CONTACTS, contact, 1)

@@ -23,5 +23,6 @@ async def test_an_intent_waits_for_the_sector_then_chains_in_one_step(service: S
     changes = await service.records(Topic.STAGE_CHANGES, contact, 3)
     assert [change["to_stage"] for change in changes] == ["lead", "prospect", "opportunity"]
     assert [change["cause"]["event_id"] for change in changes[1:]] == [fact, fact]
-    (became,) = await service.records(Topic.OPPORTUNITIES, contact, 1)
+    became, asked = await service.records(Topic.OPPORTUNITIES, contact, 2)
     assert became["ce_type"] == "funnel.contact.became_opportunity.v1"
+    assert asked["ce_type"] == "funnel.contact.handoff_requested.v1"
