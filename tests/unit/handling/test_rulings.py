@@ -1,4 +1,4 @@
-"""When an activated model is in force in a partition, what changes nothing, and whose types count."""
+"""When an activated model is in force in a partition, and what changes nothing."""
 
 from typing import Any
 

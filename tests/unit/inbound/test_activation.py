@@ -24,6 +24,8 @@ DATA = {
     "actor": "ops",
 }
 
+BAD = {**DATA, "mode": "back"}
+
 
 def command(**changes: Any) -> dict[str, Any]:
     usual: dict[str, Any] = {"type": "model.activated", "subject": "model/profile-first@1"}
@@ -43,7 +45,7 @@ def test_it_counts_where_it_stands(partition: int) -> None:
     [
         (structured(command()), Reason.NOT_ALLOWED_HERE),
         (
-            structured(command(data={**DATA, "mode": "back"}), topic=COMMANDS),
+            structured(command(data=BAD), topic=COMMANDS),
             Reason.SCHEMA_VIOLATION,
         ),
         (structured(command(tenantid="a/b"), topic=COMMANDS), Reason.SCHEMA_VIOLATION),

@@ -1,0 +1,164 @@
+"""Activated models in PostgreSQL: a version never changes, and a sweep's place is its batch's."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.domain.timeline import EVER, Timeline
+from app.errors import FunnelError, ModelError, RowRejected, Unclean
+from app.handling.known_types import KnownTypes
+from app.handling.library import Library
+from app.models import content_hash, load_definition, load_rules
+from app.models.stored import plain, rules_of_stored
+from app.runtime import ruling
+from app.runtime.ruling import latest_of, ruling_of
+from app.settings import Settings
+from app.storage import model_queries, models
+from app.storage.model_queries import TimelineRow
+from app.storage.models import ActivationRow, StoredModel, SweepRow
+from tests.storage.batches import LANE, NOW, applied, batch, contact, move
+
+B2B = load_rules("b2b-default@1")
+SETTINGS = Settings()
+DEFAULT = load_rules(SETTINGS.model, None)
+
+
+def definition_of(name: str) -> tuple[str, dict[str, Any]]:
+    definition = plain(load_definition(name)[0])
+    return content_hash(definition), definition
+
+
+HASH, DEFINITION = definition_of("profile-first@1")
+
+
+def activation(**different: Any) -> ActivationRow:
+    usual = ActivationRow(0, "default", 1, HASH, "refold", NOW - 9, "activate-1", "ops", NOW)
+    return replace(usual, **different)
+
+
+async def keep(engine: AsyncEngine, name: str = "profile-first@1") -> str:
+    hash_, definition = definition_of(name)
+    ref, _, version = name.rpartition("@")
+    await model_queries.keep_model(engine, hash_, ref, int(version), definition)
+    return hash_
+
+
+@pytest.fixture(autouse=True)
+def lane(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ruling, "LANE", LANE)
+
+
+async def test_a_model_is_read_as_it_was_kept(reads: AsyncEngine, mine: asyncpg.Connection) -> None:
+    await keep(reads)
+    await keep(reads)
+    kept = StoredModel(HASH, "profile-first", 1, DEFINITION)
+    assert await models.read_model(mine, HASH) == kept
+    assert await model_queries.stored_model(reads, HASH) == kept
+    assert list(kept.definition["transitions"]) == list(DEFINITION["transitions"])
+    assert await models.read_model(mine, "0" * 64) is None
+
+
+@pytest.mark.parametrize("name", ["b2b-default@1", "two-stage@1", "account-based@1"])
+def test_a_kept_model_compiles_to_the_same_rules(name: str) -> None:
+    hash_, definition = definition_of(name)
+    assert hash_ == content_hash(load_definition(name)[0])
+    made, loaded = rules_of_stored(definition), load_rules(name)
+    assert (made.ref, made.terms) == (loaded.ref, loaded.terms)
+    assert [each.id for each in made.transitions] == [each.id for each in loaded.transitions]
+
+
+async def test_a_version_that_was_kept_never_changes(reads: AsyncEngine) -> None:
+    await keep(reads)
+    with pytest.raises(ModelError, match="Give what is new the version 2"):
+        await model_queries.keep_model(reads, "f" * 64, "profile-first", 1, {"name": "x"})
+
+
+async def test_an_activation_is_written_with_its_batch_or_not_at_all(
+    mine: asyncpg.Connection,
+) -> None:
+    twice = batch(1, activations=[activation(), activation()])
+    with pytest.raises((Unclean, RowRejected)):
+        await applied(mine, twice)
+
+
+async def test_a_timeline_is_read_as_it_was_applied(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    await keep(reads)
+    first, second = activation(), activation(generation=2, mode="forward", activated_by="b")
+    other = activation(tenant="acme")
+    await applied(mine, batch(1, activations=[first, other]), batch(2, activations=[second]))
+    assert await models.read_timelines(mine, 0) == [other, first, second]
+    assert await models.read_timelines(mine, 1) == []
+    rows = await model_queries.timeline(reads, "default")
+    assert rows == [TimelineRow("profile-first@1", first), TimelineRow("profile-first@1", second)]
+
+
+async def test_a_sweep_that_is_done_is_done_for_those_before_it_and_keeps_no_key(
+    mine: asyncpg.Connection,
+) -> None:
+    rows = [activation(generation=1), activation(generation=2)]
+    await applied(
+        mine,
+        batch(1, activations=rows, sweeps=[SweepRow(0, "default", 1, "c-3", 3, None)]),
+    )
+    assert [row.cursor for row in await models.read_timelines(mine, 0)] == ["c-3", None]
+    await applied(mine, batch(2, sweeps=[SweepRow(0, "default", 2, "", 7, NOW + 5)]))
+    found = await models.read_timelines(mine, 0)
+    assert [(row.cursor, row.swept, row.swept_at) for row in found] == [
+        ("", 3, NOW + 5),
+        ("", 7, NOW + 5),
+    ]
+
+
+async def test_contacts_come_in_the_order_of_their_keys(mine: asyncpg.Connection) -> None:
+    made = [contact(key) for key in ("b", "a", "C", "d")]
+    await applied(mine, batch(1, contacts=[*made, contact("a", tenant="acme")]))
+    assert await models.contacts_after(mine, 0, "default", "", 3) == ["C", "a", "b"]
+    assert await models.contacts_after(mine, 0, "default", "b", 3) == ["d"]
+
+
+async def test_whether_a_tenant_has_contacts(mine: asyncpg.Connection, reads: AsyncEngine) -> None:
+    assert not await model_queries.has_contacts(reads, LANE, "default")
+    await applied(mine, batch(1, contacts=[contact("a")]))
+    assert await model_queries.has_contacts(reads, LANE, "default")
+    assert not await model_queries.has_contacts(reads, LANE, "acme")
+
+
+async def test_who_reads_has_the_timeline_that_the_lane_has(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    await keep(reads)
+    assert await ruling_of(reads, SETTINGS, 0, "default") is DEFAULT
+    hash_ = await keep(reads, "two-stage@1")
+    later = activation(
+        generation=2, content_hash=hash_, mode="forward", active_from=NOW + 2, activated_by="b"
+    )
+    await applied(mine, batch(1, activations=[activation(), later]))
+    library = Library(B2B, KnownTypes())
+    seen = []
+    for n in (1, 2):
+        found = await ruling_of(reads, SETTINGS, 0, "default")
+        lane = (await library.rulings(mine, 0, NOW + n)).in_force["default"]
+        assert isinstance(found, Timeline)
+        assert isinstance(lane, Timeline)
+        seen.append([(start, rules.ref) for start, rules in found.spans])
+        assert seen[-1] == [(start, rules.ref) for start, rules in lane.spans]
+        await applied(mine, batch(n + 1, moves=[move(n + 1)]))
+    assert seen == [
+        [(EVER, "profile-first@1")],
+        [(EVER, "profile-first@1"), (NOW + 2, "two-stage@1")],
+    ]
+    assert await ruling_of(reads, SETTINGS, 0, "acme") is DEFAULT
+    assert [rules.ref for rules in await latest_of(reads, SETTINGS, "default")] == ["two-stage@1"]
+
+
+async def test_a_partition_whose_model_is_gone_is_not_taken(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    await applied(mine, batch(1, activations=[activation()]))
+    with pytest.raises(FunnelError, match="restore it from a backup"):
+        await Library(B2B, KnownTypes()).rulings(mine, 0, NOW)
