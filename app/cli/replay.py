@@ -74,10 +74,14 @@ async def _replay(
         lane = await read_lane(connection, CONTACT_LANE)
         if lane is None:
             raise FunnelError("no worker has run on this database yet: there is nothing to replay")
-        partitions = list(range(lane.partitions)) if partition is None else [partition]
+        partitions = list(range(lane.partitions))
+        if partition is not None:
+            if partition not in partitions:
+                raise FunnelError(f"there are partitions 0 to {partitions[-1]}: choose one of them")
+            partitions = [partition]
         if contact is not None:
             home = home_partition(routing_key(tenant or "default", contact), lane.partitions)
-            partitions = [home]
+            partitions = [each for each in partitions if each == home]
         with printing.counting("contacts") as progress:
             return await run(
                 connection,

@@ -46,13 +46,15 @@ def fold(entries: Iterable[Entry], rules: Ruling, until: Microseconds) -> Folded
     """
     state = State()
     made: list[Made] = []
+    has_next_model = rules.generation > 0
     for entry in entries:
         if entry.time > until:
             break
         if entry.time >= state.next_due:
             made += fire(state, rules, entry.time)
         made += step(state, entry, rules.at(entry.time))
-        mind_the_next_model(state, rules)
+        if has_next_model:
+            mind_the_next_model(state, rules)
     made += fire(state, rules, until)
     return Folded(state, made)
 

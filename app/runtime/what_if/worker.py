@@ -5,7 +5,6 @@ where that is killed.
 """
 
 import asyncio
-import gc
 import os
 import signal
 import threading
@@ -66,7 +65,6 @@ def begin(task: Task) -> None:
     connection = loop.run(connect(task.database, application_name="funnel-simulate"))
     rules = compile_model(task.current), compile_model(task.candidate)
     _here = _Here(task, loop, connection, WhatIf(*rules, task.until))
-    gc.freeze()  # what is here stays
 
 
 def weigh(partition: int, after: Place, limit: int) -> Weighed:
