@@ -5,89 +5,27 @@ the log; the candidate folds it in the shadow. What is counted can be added up, 
 the contacts may be weighed side by side.
 """
 
-from collections import Counter
 from datetime import date
 from functools import lru_cache
-from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from app.domain.changes import Cause
 from app.domain.entry import Entry
 from app.domain.explanation import Explanation, ways_out
-from app.domain.fold import CLICK, Made
+from app.domain.fold import Made
 from app.domain.interaction import Microseconds
-from app.domain.log import Logged, digest_of, text_of, unpack
+from app.domain.log import Logged, unpack
 from app.domain.rules import Rules
 from app.domain.shadow import Evidence, fire, fold, rest, shadow_of, stages_only, steps_of
-from app.domain.state import NONE, OPPORTUNITY, PROSPECT
 from app.domain.timeline import Ruling
+from app.domain.what_if_moves import Move, logged_moves, move_of
 from app.domain.what_if_report import Decided, Moved, Sample
+from app.domain.what_if_tally import SAMPLES_PER_PAIR, Side, Tally
 from app.errors import RuleError
 
-SAMPLES_PER_PAIR: Final = 3
 OVERRIDE: Final = ("stage.override",)
-
-
-class Move(NamedTuple):
-    """One move, as either model made it."""
-
-    transition: str
-    from_stage: str
-    to_stage: str
-    cycle: int
-    n: int
-    time: Microseconds
-    is_handoff: bool
-    """Sales was asked to take over."""
-
-
-class Side:
-    """What one of the two models comes to."""
-
-    def __init__(self) -> None:
-        self.stages: Counter[str] = Counter()
-        """Contacts, at the end."""
-        self.customers = 0
-        self.moves: Counter[tuple[str, str, str, str]] = Counter()
-        """(month, transition, from, to)"""
-        self.handoffs: Counter[str] = Counter()
-        """By month."""
-
-    def add(self, other: "Side") -> None:
-        self.stages += other.stages
-        self.customers += other.customers
-        self.moves += other.moves
-        self.handoffs += other.handoffs
-
-
-class Tally:
-    """Of some contacts, or, added up, of all."""
-
-    def __init__(self) -> None:
-        self.contacts = self.interactions = self.same_stage_other_history = 0
-        self.current, self.candidate = Side(), Side()
-        self.pairs: Counter[tuple[str, str]] = Counter()
-        """(stage now, stage then), of all contacts."""
-        self.lacking: Counter[tuple[str, str]] = Counter()
-        """(type, field): interactions that were logged without it."""
-        self.refused = 0
-        """Contacts on which a rule of the candidate fails."""
-        self.refusal: str | None = None
-        self.samples: list[Sample] = []
-
-    def add(self, other: "Tally") -> None:
-        self.contacts += other.contacts
-        self.interactions += other.interactions
-        self.same_stage_other_history += other.same_stage_other_history
-        self.current.add(other.current)
-        self.candidate.add(other.candidate)
-        self.pairs += other.pairs
-        self.lacking += other.lacking
-        self.refused += other.refused
-        self.refusal = self.refusal or other.refusal
-        self.samples = _fewest([*self.samples, *other.samples])
 
 
 class WhatIf:
@@ -114,7 +52,7 @@ class WhatIf:
             tally.refused += 1
             tally.refusal = tally.refusal or str(refused)
             return
-        then = [_move_of(move, self._candidate) for move in made]
+        then = [move_of(move, self._candidate) for move in made]
         now, stage, is_customer = self._in_force(evidence, steps, entries)
         tally.contacts += 1
         tally.interactions += len(entries)
@@ -137,10 +75,10 @@ class WhatIf:
         if state.head_time > until or evidence.book.generation != rules.generation:
             # Somebody wrote since, or a new model has not come to it: the log tells another story.
             state, made = fold(entries, rules, until)
-            return [_move_of(move, rules) for move in made], state.stage, state.is_customer
-        moves = _logged_moves(steps, evidence.book.names, rules)
+            return [move_of(move, rules) for move in made], state.stage, state.is_customer
+        moves = logged_moves(steps, evidence.book.names, rules)
         if state.next_due <= until:
-            moves += [_move_of(move, rules) for move in fire(rest(state), rules, until)]
+            moves += [move_of(move, rules) for move in fire(rest(state), rules, until)]
         return moves, state.stage, state.is_customer
 
     def _count(self, side: Side, moves: list[Move], stage: str, is_customer: bool) -> None:
@@ -195,60 +133,6 @@ def fields_lacking(current: Rules, candidate: Rules) -> dict[str, tuple[str, ...
 def month_of(day: int) -> str:
     """Of a day since 1970."""
     return date.fromordinal(date(1970, 1, 1).toordinal() + day).isoformat()[:7]
-
-
-def _logged_moves(steps: list[Logged], names: list[str], rules: Ruling) -> list[Move]:
-    return [
-        Move(
-            text_of(move.transition, names),
-            from_stage := text_of(move.from_stage, names),
-            to_stage := text_of(move.to_stage, names),
-            move.cycle,
-            move.n,
-            one.time,
-            _is_asked(from_stage, to_stage, rules.at(one.time))
-            and _asks(unpack(one, names), text_of(move.transition, names), move.digest),
-        )
-        for one in steps
-        for move in one.made
-    ]
-
-
-def _asks(entry: Entry, transition: str, digest: bytes) -> bool:
-    """Neither old news nor a stage that was only passed: that one rests on the step alone."""
-    if entry.is_quiet:
-        return False
-    own = str((entry.fields or {}).get(CLICK)) if entry.is_timer else entry.id
-    passed = Made(transition, NONE, NONE, 0, 0, True, entry, (), (own,), "", False, "")
-    return digest != digest_of(passed)
-
-
-def _move_of(move: Made, rules: Ruling) -> Move:
-    entry, from_stage, to_stage = move.entry, move.from_stage, move.to_stage
-    is_handoff = (
-        _is_asked(from_stage, to_stage, rules.at(entry.time))
-        and not move.inferred
-        and not entry.is_quiet
-    )
-    return Move(move.transition, from_stage, to_stage, move.cycle, move.n, entry.time, is_handoff)
-
-
-def _is_asked(from_stage: str, to_stage: str, rules: Rules) -> bool:
-    """Such a move asks sales to take over; a hand-over at prospect is not asked for again."""
-    asked_at = rules.terms.handoff_stage
-    if to_stage == OPPORTUNITY and asked_at == PROSPECT:
-        return from_stage != PROSPECT
-    return to_stage == asked_at
-
-
-def _fewest(samples: list[Sample]) -> list[Sample]:
-    """The first few of every pair, in an order that does not depend on who came first."""
-    ordered = sorted(samples, key=lambda each: (each.now, each.then, each.tenant, each.contact_id))
-    return [
-        each
-        for _, same in groupby(ordered, key=lambda each: (each.now, each.then))
-        for each in list(same)[:SAMPLES_PER_PAIR]
-    ]
 
 
 def _moved(move: Move) -> Moved:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
 from app.domain.state import CUSTOMER, OPPORTUNITY
-from app.domain.what_if import Side, Tally
 from app.domain.what_if_report import Lack, Month, PairCount, Report, StageCount, TransitionCount
+from app.domain.what_if_tally import Side, Tally
 
 
 def report_of(tally: Tally, current: Rules, candidate: Rules, until: Microseconds) -> Report:

@@ -9,7 +9,8 @@ from app.domain import evidence_log
 from app.domain.fold import Made
 from app.domain.log import unpack
 from app.domain.shadow import fold, stages_only, steps_of
-from app.domain.what_if import Tally, WhatIf
+from app.domain.what_if import WhatIf
+from app.domain.what_if_tally import Tally
 from app.models import load_rules
 from tests.property.lives import MOMENTS, Life, Row, lives
 

@@ -12,9 +12,9 @@ from multiprocessing import get_context
 from typing import Any, Final
 
 from app.domain.model import compile_model
-from app.domain.what_if import Tally
 from app.domain.what_if_report import Report
 from app.domain.what_if_result import report_of
+from app.domain.what_if_tally import Tally
 from app.errors import FunnelError
 from app.runtime.what_if.worker import PART_CONTACTS, Task, Weighed, begin, weigh
 from app.settings import Database

@@ -15,7 +15,8 @@ import asyncpg
 
 from app.domain.interaction import Microseconds
 from app.domain.model import compile_model
-from app.domain.what_if import Tally, WhatIf
+from app.domain.what_if import WhatIf
+from app.domain.what_if_tally import Tally
 from app.errors import FunnelError, Unavailable
 from app.settings import Database
 from app.storage.connect import connect

@@ -5,8 +5,9 @@ import pytest
 from app.cli import model_simulate, replay
 from app.domain.interaction import Interaction
 from app.domain.rebuilding import Difference
-from app.domain.what_if import Tally, WhatIf
+from app.domain.what_if import WhatIf
 from app.domain.what_if_result import report_of
+from app.domain.what_if_tally import Tally
 from app.models import load_rules
 from app.runtime.replay.report import ReplayReport
 from tests.property.arrivals import START
