@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 
 from app.domain.interaction import Microseconds
-from app.domain.rebuilding import Live, Standing
+from app.domain.replay_difference import Live, Standing
 from app.domain.shadow import Evidence
 from app.storage import detail
 from app.storage.evidence_scan import START, Place, decode_rows, fitting, sealed_of

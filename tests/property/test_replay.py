@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from app.domain import evidence_log
 from app.domain.changes import Change
 from app.domain.interaction import Address
-from app.domain.rebuilding import Live, Rebuilt, Standing, differences
+from app.domain.rebuilding import Rebuilt
+from app.domain.replay_difference import Live, Standing, differences
 from app.domain.rules import Rules
 from app.models import load_rules
 from tests.property.lives import Life, Row, lives

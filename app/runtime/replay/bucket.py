@@ -6,7 +6,8 @@ import asyncpg
 
 from app.domain.erasure import ERASURE
 from app.domain.interaction import Address, Interaction
-from app.domain.rebuilding import Difference, Rebuilt
+from app.domain.rebuilding import Rebuilt
+from app.domain.replay_difference import Difference
 from app.domain.timeline import Ruling
 from app.errors import RuleError
 from app.handling.records import Decoder, SourceRecord

@@ -10,7 +10,8 @@ from typing import Final
 
 import asyncpg
 
-from app.domain.rebuilding import Difference, Live, Rebuilt, differences, is_older
+from app.domain.rebuilding import Rebuilt
+from app.domain.replay_difference import Difference, Live, differences, is_older
 from app.domain.timeline import Ruling
 from app.handling.records import Decoder
 from app.runtime.replay.bucket import Bucket

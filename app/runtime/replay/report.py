@@ -2,7 +2,7 @@
 
 import msgspec
 
-from app.domain.rebuilding import Difference
+from app.domain.replay_difference import Difference
 
 DIFFERENCES_MAX = 1_000
 """Listed; all are counted."""

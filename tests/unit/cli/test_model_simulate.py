@@ -4,7 +4,7 @@ import pytest
 
 from app.cli import model_simulate, replay
 from app.domain.interaction import Interaction
-from app.domain.rebuilding import Difference
+from app.domain.replay_difference import Difference
 from app.domain.what_if import WhatIf
 from app.domain.what_if_result import report_of
 from app.domain.what_if_tally import Tally
