@@ -17,7 +17,7 @@ def demo(
     exits: Annotated[
         bool, typer.Option("--exit", help="End after the last event; 1 if anything got lost.")
     ] = False,
-    contacts: Annotated[int, typer.Option(min=10, max=100_000, help="How many people.")] = 600,
+    contacts: Annotated[int, typer.Option(min=20, max=100_000, help="How many people.")] = 600,
     seed: Annotated[int, typer.Option(help="The same seed, the same traffic.")] = 1,
     kafka_port: Annotated[int | None, Port] = None,
     http_port: Annotated[int | None, Port] = None,

@@ -1,18 +1,18 @@
-"""What a demo says in words: what is sent, whether it adds up, some whys, and where to look."""
+"""What a demo says in words: what is sent, what became of it, and where to look further."""
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 from app.cli import printing
-from app.cli.watching import Figures, line_of
+from app.cli.watching import TEMPERATURES, Figures, lines_of, rows_of
 
 if TYPE_CHECKING:
+    from app.cli.demo_heard import Heard
     from app.cli.local import Local
     from app.settings import Settings
     from app.simulation.traffic import Traffic
-    from app.storage.rows import StoredChange
 
-EXPLAINED: Final = 3
-CANDIDATES: Final = 50
+WIDTH: Final = 78
 
 
 def announce(past: "Traffic") -> None:
@@ -23,71 +23,90 @@ def announce(past: "Traffic") -> None:
     )
     printing.line(
         f"among them {past.duplicates:,} duplicates, {past.late:,} late, {past.backfilled:,}"
-        f" imported, {past.automated:,} by machines, {past.off_home:,} from systems with another"
-        f" partitioner, {past.poison:,} poison."
+        f" imported, {past.automated:,} by machines,"
+    )
+    printing.line(
+        f"{past.off_home:,} from systems with another partitioner, {past.poison:,} poison."
     )
     printing.line()
 
 
-def adds_up(figures: Figures, past: "Traffic") -> bool:
+async def report(settings: "Settings", figures: Figures, past: "Traffic") -> bool:
+    """All of it; False where it does not add up."""
+    from app.cli.demo_heard import hear
+    from app.cli.demo_questions import ask_what_if, show_what_if, show_why_not
+    from app.cli.demo_stories import show_accounts, show_lives, show_opportunities, show_taken_back
+    from app.simulation.cast import TAKEN_BACK
+
+    simulating = asyncio.create_task(ask_what_if(settings))
+    heard = await hear(settings, TAKEN_BACK)
+    heading("The funnel")
+    printing.table(("stage", "contacts", *TEMPERATURES), rows_of(figures.stages))
+    is_complete = adds_up(figures, past, heard)
+    await show_opportunities(settings)
+    await show_accounts(settings)
+    await show_taken_back(settings, heard)
+    await show_lives(settings)
+    await show_why_not(settings)
+    show_what_if(await simulating)
+    return is_complete
+
+
+def adds_up(figures: Figures, past: "Traffic", heard: "Heard") -> bool:
     """Whether everything sent was handled once, and only the poison became dead letters."""
     dead = figures.handled.get("dead_letter", 0)
-    is_complete = figures.completed == figures.sent == len(past.deliveries)
-    is_complete = is_complete and dead == past.poison
-    printing.line(line_of(figures))
+    handled = figures.completed - heard.between_lanes
+    is_complete = handled == figures.sent == figures.to_send and dead == past.poison
+    printing.line(lines_of(figures)[1])
     printing.line(
-        f"{'✓' if is_complete else '✗'} sent {figures.sent:,}, handled {figures.completed:,};"
+        f"{'✓' if is_complete else '✗'} sent {figures.sent:,}, handled {handled:,};"
         f" poison sent {past.poison:,}, dead letters {dead:,}"
+    )
+    told = heard.counts
+    printing.line(
+        f"others heard of {told['stage_changed']:,} stage changes and"
+        f" {told['temperature_changed']:,} changes of temperature,"
+    )
+    printing.line(
+        f"  {told['handoff_requested']:,} hand-offs, {told['handoff_withdrawn']:,} of them"
+        f" withdrawn, {told['opportunity_revoked']:,} opportunities taken back,"
+    )
+    printing.line(
+        f"  {told['nurture_requested']:,} contacts to nurture,"
+        f" {told['qualification_needed']:,} to qualify"
     )
     if not is_complete:
         printing.note("funnel: sent and handled do not add up; see the log above")
     return is_complete
 
 
-async def explain_some(settings: "Settings") -> str | None:
-    """Some of the opportunities there are now, the way to each and the why; the first's key."""
-    from app.cli.database import database
-    from app.cli.explaining import told_path
-    from app.cli.known import read_contact
-    from app.storage import queries
-
-    async with database(settings) as engine:
-        found = await queries.recent_opportunities(engine, CANDIDATES)
-    chosen = telling(found, EXPLAINED)
-    for stored in chosen:
-        known = await read_contact(settings, stored.tenant, stored.contact_id)
-        printing.line()
-        for line in told_path(known.history, known.interactions):
-            printing.line(line)
-    return chosen[0].contact_id if chosen else None
+def heading(text: str) -> None:
+    printing.line()
+    printing.line(f"── {text} ".ljust(WIDTH, "─"))
 
 
-def telling(found: "list[StoredChange]", count: int) -> "list[StoredChange]":
-    """Those that rest on most, of different causes first."""
-    richest = sorted(found, key=lambda stored: -len(stored.change.evidence))
-    causes: set[str] = set()
-    first: list[StoredChange] = []
-    rest: list[StoredChange] = []
-    for stored in richest:
-        (rest if stored.change.cause.type in causes else first).append(stored)
-        causes.add(stored.change.cause.type)
-    return (first + rest)[:count]
+def more(*commands: str) -> None:
+    """Where there is more of it."""
+    for command in commands:
+        printing.line(f"  $ {command}")
 
 
-def how_to_look_further(running: "Local", key: str, exits: bool) -> None:
+def how_to_look_further(running: "Local", exits: bool) -> None:
+    from app.simulation.cast import USER
+
     printing.line()
     if exits:
         printing.line("Run it without --exit to look further: funnel demo")
         return
-    printing.line("In another terminal, from this directory:")
-    for command in (
-        "funnel tail                      stage changes as they happen",
-        f"funnel contact show {key}    one contact; also: history, why, why-not",
-        "funnel lag                       is anything behind?",
-        "funnel deadletters list          what could not be processed",
-        f"funnel publish demo.requested {key} -f product_id=analytics",
+    heading("In another terminal, from this directory")
+    more(
+        "funnel tail                        stage changes as they happen",
+        f"funnel contact show {USER}       one contact; also: history, why, why-not",
+        "funnel contact timers              what will happen by itself, and when",
+        "funnel lag                         is anything behind?",
+        "funnel deadletters list            what could not be processed",
+        f"funnel publish demo.requested {USER} -f product_id=analytics",
         f"curl {running.http_url}/metrics",
-    ):
-        printing.line(f"  {command}")
+    )
     printing.line()
     printing.line("Live traffic goes on until Ctrl-C; what it moves:")

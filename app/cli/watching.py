@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from app.cli import printing
+from app.cli.demo_contacts import ERASED, Temperatures
 
 if TYPE_CHECKING:
     from prometheus_client import Counter
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from app.telemetry.metrics import Metrics
 
 STAGES: Final = ("lead", "prospect", "opportunity", "customer", "lost", "recycled", "disqualified")
+TEMPERATURES: Final = ("hot", "warm", "cold")
+BAR_CHARS: Final = 24
 RATE_WINDOW_SECONDS: Final = 2.0
 PLAIN_EVERY_SECONDS: Final = 2.0
 
@@ -26,7 +29,7 @@ class Figures(msgspec.Struct, frozen=True):
     to_send: int
     handled: dict[str, int]
     """By outcome. A forwarded record is handled twice: there, and at its home."""
-    stages: dict[str, int]
+    stages: Mapping[str, Temperatures]
     transitions: int
     transitions_per_second: float
 
@@ -47,13 +50,13 @@ class Watch:
         self._clock = clock
         self._seen: list[tuple[float, int]] = []
 
-    def figures(self, sent: int, to_send: int, stages: Mapping[str, int]) -> Figures:
+    def figures(self, sent: int, to_send: int, stages: Mapping[str, Temperatures]) -> Figures:
         moved = sum(totals(self._metrics.transitions).values())
         return Figures(
             sent=sent,
             to_send=to_send,
             handled=totals(self._metrics.interactions_handled),
-            stages=dict(stages),
+            stages=stages,
             transitions=moved,
             transitions_per_second=self._rate(moved),
         )
@@ -81,30 +84,40 @@ def drawn(figures: Figures) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    most = max([1, *figures.stages.values()])
+    most = max([1, *(sum(counts.values()) for counts in figures.stages.values())])
     rows = [
-        (stage, figures.stages.get(stage, 0), "█" * round(40 * figures.stages.get(stage, 0) / most))
-        for stage in STAGES
+        (stage, *counts, "█" * round(BAR_CHARS * counts[0] / most))
+        for stage, *counts in rows_of(figures.stages)
     ]
-    return Group(printing.made_table(("stage", "contacts", ""), rows), Text(line_of(figures)))
+    columns = ("stage", "contacts", *TEMPERATURES, "")
+    return Group(printing.made_table(columns, rows), *map(Text, lines_of(figures)))
 
 
-def line_of(figures: Figures) -> str:
-    """The same in one line, without the stages."""
+def rows_of(stages: Mapping[str, Temperatures]) -> list[tuple[Any, ...]]:
+    """(stage, contacts, hot, warm, cold), in the order of the funnel."""
+    shown = [*STAGES, *([ERASED] if ERASED in stages else [])]
+    found = [(stage, stages.get(stage, {})) for stage in shown]
+    return [
+        (stage, sum(counts.values()), *(counts.get(name, 0) for name in TEMPERATURES))
+        for stage, counts in found
+    ]
+
+
+def lines_of(figures: Figures) -> tuple[str, str]:
+    """The rest, in lines that fit a small terminal."""
+    handled = figures.handled
     return (
-        f"sent {figures.sent:,} of {figures.to_send:,}"
-        f" · under way {figures.under_way:,}"
-        f" · {figures.transitions:,} transitions, {figures.transitions_per_second:,.0f}/s"
-        f" · duplicates {figures.handled.get('duplicate', 0):,}"
-        f" · late {figures.handled.get('late', 0):,}"
-        f" · forwarded {figures.handled.get('forwarded', 0):,}"
-        f" · dead letters {figures.handled.get('dead_letter', 0):,}"
+        f"sent {figures.sent:,} of {figures.to_send:,} · under way {figures.under_way:,}"
+        f" · {figures.transitions:,} transitions, {figures.transitions_per_second:,.0f}/s",
+        f"duplicates {handled.get('duplicate', 0):,} · late {handled.get('late', 0):,}"
+        f" · forwarded {handled.get('forwarded', 0):,}"
+        f" · dead letters {handled.get('dead_letter', 0):,}",
     )
 
 
 @contextmanager
 def screen() -> Iterator[Callable[[Figures], None]]:
-    """Shows figures: a picture on a terminal, changing in place; now and then a line elsewhere."""
+    """Shows figures: a picture on a terminal, gone in the end; now and then a line elsewhere."""
     from rich.console import Console
     from rich.live import Live
 
@@ -112,12 +125,12 @@ def screen() -> Iterator[Callable[[Figures], None]]:
     if not console.is_terminal:
         yield _Lines()
         return
-    with Live(console=console, auto_refresh=False) as live:
+    with Live(console=console, auto_refresh=False, transient=True) as live:
         yield lambda figures: live.update(drawn(figures), refresh=True)
 
 
 class _Lines:
-    """One line every two seconds, and the stages with it."""
+    """One line every two seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -127,5 +140,4 @@ class _Lines:
         if self._clock() < self._next:
             return
         self._next = self._clock() + PLAIN_EVERY_SECONDS
-        stages = ", ".join(f"{figures.stages.get(stage, 0):,} {stage}" for stage in STAGES)
-        printing.line(f"{line_of(figures)}\n  {stages}")
+        printing.line(lines_of(figures)[0])

@@ -40,9 +40,13 @@ class Person(msgspec.Struct, frozen=True):
     size: int
 
 
+PEOPLE_PER_FIRM: Final = 5
+
+
 def people(count: int, rng: Random) -> list[Person]:
-    """So many people, several of one company now and then."""
-    firms = [f"{_FAMILY[rng.randrange(len(_FAMILY))]}-{trade}" for trade in _TRADES * 12]
+    """So many people, several of one company."""
+    every = [f"{family}-{trade}" for family in _FAMILY for trade in _TRADES]
+    firms = rng.sample(every, min(len(every), max(2, count // PEOPLE_PER_FIRM)))
     return [_person(number, rng, rng.choice(firms)) for number in range(count)]
 
 

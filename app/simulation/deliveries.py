@@ -11,7 +11,12 @@ from app.domain.topics import Topic
 from app.simulation import company
 from app.simulation.journey import Event, rfc3339
 
-COMMANDS: Final = frozenset({"contact.disqualified", "stage.override"})
+COMMANDS: Final = frozenset(
+    {
+        *("contact.disqualified", "stage.override"),
+        *("event.retracted", "privacy.erasure_requested"),
+    }
+)
 """Types that only the commands topic may carry."""
 
 Placement = Literal["home", "other_partitioner", "no_key"]

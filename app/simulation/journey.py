@@ -54,10 +54,8 @@ class Journey:
         channel: str | None = None,
         automated: bool = False,
     ) -> "Journey":
-        """`type_` happened, a random time within `after` days later, in office hours."""
-        self.at = in_office_hours(
-            self.at + round(self.rng.uniform(*after) * DAY), self.rng, self.at
-        )
+        """`type_` happened, a random time within `after` days later."""
+        self.at = self.moment_after(after)
         event = Event(
             subject=self.person.key,
             id=f"{self.rng.getrandbits(128):032x}",
@@ -72,9 +70,29 @@ class Journey:
         self.events.append(event)
         return self
 
+    def moment_after(self, after: Days) -> Microseconds:
+        """In office hours."""
+        found = self.at + round(self.rng.uniform(*after) * DAY)
+        return in_office_hours(found, self.rng, self.at)
+
     def day_from_now(self, days: int) -> str:
         """A date so many days after the journey's clock, as others state one."""
         return (_moment(self.at) + timedelta(days=days)).date().isoformat()
+
+
+class Diary(Journey):
+    """Written from now back: each step stands on the day that was turned to."""
+
+    def __init__(self, person: Person, rng: Random, now: Microseconds) -> None:
+        super().__init__(person, rng, now)
+        self._now = now
+
+    def turn_to(self, days_ago: float) -> None:
+        self.at = self._now - round(days_ago * DAY)
+
+    def moment_after(self, after: Days) -> Microseconds:  # noqa: ARG002 - the day is fixed
+        """A minute is enough."""
+        return self.at + 60 * SECOND
 
 
 def in_office_hours(at: Microseconds, rng: Random, not_before: Microseconds) -> Microseconds:

@@ -66,7 +66,16 @@ def buyer(j: Journey) -> None:
     j.rng.choice((steps.wants_demo, steps.wants_prices))(j, WEEKS_LATER)
     if j.rng.random() < 0.3:
         steps.states_deadline(j)
-    sales.sells(j, ends=j.rng.choice(("won", "won", "lost", "open", "open")))
+    ends = j.rng.choice(("won", "won", "lost", "open", "open"))
+    sales.sells(j, ends=ends)
+    if ends != "open" and j.rng.random() < 0.3:
+        comes_back(j)
+
+
+def comes_back(j: Journey) -> None:
+    """A customer wants more, or who said no thinks again."""
+    steps.opens(j)
+    j.rng.choice((steps.wants_demo, steps.wants_prices))(j, WEEKS_LATER)
 
 
 def hurried_buyer(j: Journey) -> None:
@@ -74,6 +83,9 @@ def hurried_buyer(j: Journey) -> None:
     j.rng.choice((steps.wants_demo, steps.wants_prices, steps.tries))(j)
     sales.records(j, "industry", "met")
     steps.is_called(j)
+    if j.rng.random() < 0.2:
+        sales.rejects(j)
+        return
     sales.sells(j, ends=j.rng.choice(("won", "lost", "open", "open")))
 
 

@@ -24,8 +24,11 @@ def downloads(j: Journey, after: Days = DAYS_LATER) -> None:
     j.then(after, "content.downloaded", company.WEBSITE, data, channel="web")
 
 
-def fills_form(j: Journey, after: Days = SOON) -> None:
+def fills_form(j: Journey, after: Days = SOON, *, visitor: str | None = None) -> None:
+    """`visitor`: whom the website had known without a name until then."""
     data = {"form_id": "contact", "fields": {"topic": "offer"}}
+    if visitor is not None:
+        data["visitor_id"] = visitor
     j.then(after, "form.submitted", company.FORMS, data, channel="web")
 
 

@@ -4,37 +4,17 @@ from collections import Counter
 
 from app.domain.interaction import Interaction
 from app.domain.reasons import Reason
-from app.domain.topics import CONTACT_LANE_INPUTS
 from app.errors import Poison
-from app.handling.records import Decoded, Forwarded, SourceRecord
-from app.inbound.decoding import make_decoder
-from app.models import load_rules
-from app.settings import Limits
-from app.simulation.deliveries import Delivery
+from app.handling.records import Forwarded
 from app.simulation.journey import SECOND
 from app.simulation.traffic import traffic
+from tests.unit.simulation.decoded import decoded
 
 NOW = 1_790_000_000 * SECOND
-PARTITIONS = 12
 TRAFFIC = traffic(seed=11, contacts=400, now=NOW)
-DECODE = make_decoder(load_rules("b2b-default@1"), Limits(), CONTACT_LANE_INPUTS, PARTITIONS)
 
 
-def decoded(delivery: Delivery) -> Decoded:
-    return DECODE(
-        SourceRecord(
-            topic=[str(topic) for topic in CONTACT_LANE_INPUTS].index(delivery.topic),
-            partition=delivery.partition(PARTITIONS),
-            offset=0,
-            timestamp_ms=NOW // 1000,
-            key=delivery.key,
-            value=delivery.value,
-            headers=delivery.headers,
-        )
-    )
-
-
-ALL = [decoded(delivery) for delivery in TRAFFIC.deliveries]
+ALL = [decoded(delivery, NOW) for delivery in [*TRAFFIC.deliveries, *TRAFFIC.desk]]
 
 
 def test_all_but_the_poison_is_sound() -> None:

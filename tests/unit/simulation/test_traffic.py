@@ -1,5 +1,6 @@
 import itertools
 import json
+from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
@@ -11,7 +12,7 @@ from app.simulation.company import people
 from app.simulation.deliveries import Delivery, delivery_of
 from app.simulation.journey import DAY, SECOND, Event
 from app.simulation.journeys import journey_of, past_journey_of
-from app.simulation.traffic import live, traffic
+from app.simulation.traffic import in_order_of_arrival, live, traffic
 
 NOW = 1_790_000_000 * SECOND
 TRAFFIC = traffic(seed=7, contacts=400, now=NOW)
@@ -89,6 +90,27 @@ def test_a_journey_runs_forward_in_office_hours() -> None:
 
 def test_the_past_ends_now() -> None:
     assert max(event.time for event in events()) <= NOW
+
+
+def at(contact: str, day: float) -> tuple[int, Event]:
+    time = NOW + round(day * DAY)
+    return time, Event(contact, f"{contact}@{day}", "/a", "email.replied", time, {})
+
+
+def test_the_old_comes_by_contact_and_the_rest_as_it_came() -> None:
+    arrivals = [
+        *(at("a", -90), at("b", -80), at("a", -30), at("b", -20)),
+        *(at("a", -2), at("b", -3), at("c", -1)),
+    ]
+    found = [event.id for event in in_order_of_arrival(arrivals, NOW - 7 * DAY)]
+    assert found == ["a@-90", "a@-30", "b@-80", "b@-20", "b@-3", "a@-2", "c@-1"]
+
+
+@pytest.mark.parametrize("count", [20, 600, 5000])
+def test_a_company_has_several_people(count: int) -> None:
+    firms = Counter(person.company for person in people(count, Random(2)))
+    assert max(firms.values()) > 1
+    assert len(firms) > 1
 
 
 def test_ids_are_unique() -> None:
