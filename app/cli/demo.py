@@ -25,8 +25,9 @@ def demo(
     """Watch a simulated company's contacts move through the funnel.
 
     Starts a Kafka and a PostgreSQL of its own with empty data, sends months of the company's
-    past (duplicates, late and imported events, bots and poison records among it), and explains
-    three of the opportunities found. Goes on with live traffic until Ctrl-C.
+    past (duplicates, late and imported events, bots and poison records among it), and tells what
+    became of them: opportunities and why, accounts, one that was taken back, a why-not, a what-if.
+    Goes on with live traffic until Ctrl-C.
     """
     import uvloop
 

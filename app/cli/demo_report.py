@@ -39,16 +39,20 @@ async def report(settings: "Settings", figures: Figures, past: "Traffic") -> boo
     from app.simulation.cast import TAKEN_BACK
 
     simulating = asyncio.create_task(ask_what_if(settings))
-    heard = await hear(settings, TAKEN_BACK)
-    heading("The funnel")
-    printing.table(("stage", "contacts", *TEMPERATURES), rows_of(figures.stages))
-    is_complete = adds_up(figures, past, heard)
-    await show_opportunities(settings)
-    await show_accounts(settings)
-    await show_taken_back(settings, heard)
-    await show_lives(settings)
-    await show_why_not(settings)
-    show_what_if(await simulating)
+    try:
+        heard = await hear(settings, TAKEN_BACK)
+        heading("The funnel")
+        printing.table(("stage", "contacts", *TEMPERATURES), rows_of(figures.stages))
+        is_complete = adds_up(figures, past, heard)
+        await show_opportunities(settings)
+        await show_accounts(settings)
+        await show_taken_back(settings, heard)
+        await show_lives(settings)
+        await show_why_not(settings)
+        show_what_if(await simulating)
+    finally:
+        simulating.cancel()
+        await asyncio.wait([simulating])
     return is_complete
 
 
@@ -64,16 +68,14 @@ def adds_up(figures: Figures, past: "Traffic", heard: "Heard") -> bool:
     )
     told = heard.counts
     printing.line(
-        f"others heard of {told['stage_changed']:,} stage changes and"
-        f" {told['temperature_changed']:,} changes of temperature,"
+        f"told others: stage changes {told['stage_changed']:,}"
+        f" · changes of temperature {told['temperature_changed']:,}"
+        f" · to nurture {told['nurture_requested']:,}"
     )
     printing.line(
-        f"  {told['handoff_requested']:,} hand-offs, {told['handoff_withdrawn']:,} of them"
-        f" withdrawn, {told['opportunity_revoked']:,} opportunities taken back,"
-    )
-    printing.line(
-        f"  {told['nurture_requested']:,} contacts to nurture,"
-        f" {told['qualification_needed']:,} to qualify"
+        f"  hand-offs {told['handoff_requested']:,}, withdrawn {told['handoff_withdrawn']:,}"
+        f" · opportunities taken back {told['opportunity_revoked']:,}"
+        f" · to qualify {told['qualification_needed']:,}"
     )
     if not is_complete:
         printing.note("funnel: sent and handled do not add up; see the log above")
@@ -94,8 +96,8 @@ def more(*commands: str) -> None:
 def how_to_look_further(running: "Local", exits: bool) -> None:
     from app.simulation.cast import USER
 
-    printing.line()
     if exits:
+        printing.line()
         printing.line("Run it without --exit to look further: funnel demo")
         return
     heading("In another terminal, from this directory")
