@@ -22,6 +22,7 @@ RARE = (
     Failpoint.APPLY_BEFORE_REVOCATIONS,
     Failpoint.APPLY_BEFORE_ACCOUNTS,
     Failpoint.APPLY_BEFORE_ERASURE,
+    Failpoint.APPLY_BEFORE_MODELS,
 )
 """Those that a batch of new contacts with a dead letter does not pass."""
 
@@ -57,13 +58,16 @@ async def test_republished_records_are_the_stored_bytes(rig: Rig) -> None:
     await first.kill()
     rig.lane()
     await rig.settled()
+    # what an account is told is no CloudEvent
     want = {
         (rig.name(record.topic), record.key, record.value, header_of(record.headers))
         for record in unpack(stored["outputs"], OutputRecord)
+        if record.topic != Topic.ACCOUNT_INPUTS
     }
     got = {
         (record.topic, record.key, record.value, header(record, "ce_id").encode())
         for record in await read(rig, rig.outputs)
+        if record.topic != rig.name(Topic.ACCOUNT_INPUTS)
     }
     assert got == want
     assert len(got) > 1
