@@ -15,9 +15,10 @@ from app.domain.account import AccountInput
 from app.domain.account_inputs import AccountTold, Teller, account_inputs
 from app.domain.changes import Cause, Change, Command, Signal, View
 from app.domain.contact import Contact
-from app.domain.entry import ACCOUNT, FUNNEL
+from app.domain.entry import ACCOUNT
+from app.domain.forgetting import about_erased, ever_linked, refused
 from app.domain.history import Identity, transition_id
-from app.domain.identity import EVIDENCE, UNLINKED, whole_log
+from app.domain.identity import EVIDENCE, WITHDRAWN, whole_log
 from app.domain.interaction import Interaction, Microseconds
 from app.domain.state import OPPORTUNITY
 from app.domain.timeline import Ruling
@@ -115,14 +116,13 @@ def erase(contact: Contact, interaction: Interaction, rules: Ruling) -> Erasure:
 
 def refusal(interaction: Interaction) -> Command | None:
     """The answer to what comes for an erased contact: whoever was linked to it since is told that
-    the link does not hold, and folds its own interactions again."""
+    there is none, and folds its own interactions again."""
     if interaction.type != EVIDENCE:
         return None
-    about = (interaction.source, interaction.id, interaction.contact_id)
-    event_id = blake2b(_encode(about), digest_size=16).hexdigest()
-    data = {"other": interaction.contact_id, "evidence": "erased", "actor": FUNNEL}
-    at = max(interaction.time, interaction.arrived_at) + 1  # after the link, as links are ordered
-    return Command(str(interaction.data["path"][-1]), UNLINKED, event_id, at, data)
+    tenant, erased = interaction.tenant, interaction.contact_id
+    sender = str(interaction.data["path"][-1])
+    event_id = _hash_of(interaction, erased, sender)
+    return Command(sender, WITHDRAWN, event_id, interaction.time, refused(tenant, erased))
 
 
 def linked_keys(contact: Contact) -> tuple[str, ...]:
@@ -135,12 +135,23 @@ def linked_keys(contact: Contact) -> tuple[str, ...]:
 
 
 def _commands(contact: Contact, interaction: Interaction) -> Iterator[Command]:
-    """Each erases its own linked ones in turn; whoever is erased already drops it."""
-    for key in linked_keys(contact):
-        about = (interaction.source, interaction.id, contact.contact_id, key)
-        event_id = blake2b(_encode(about), digest_size=16).hexdigest()
-        data = {"request_id": interaction.data.get("request_id")}
-        yield Command(key, ERASURE, event_id, interaction.time, data)
+    """Each that is linked erases its own linked ones in turn; whoever is erased already drops it.
+    Those that were linked once forget all these keys: what they know of the others came by here."""
+    erased, linked = contact.contact_id, linked_keys(contact)
+    asked = {"request_id": interaction.data.get("request_id")}
+    for key in linked:
+        event_id = _hash_of(interaction, erased, key)
+        yield Command(key, ERASURE, event_id, interaction.time, asked)
+    for key in sorted(ever_linked(contact).difference(linked)):
+        for name in (erased, *linked):
+            event_id = _hash_of(interaction, erased, key, name)
+            gone = about_erased(contact.tenant, name)
+            yield Command(key, WITHDRAWN, event_id, interaction.time, gone)
+
+
+def _hash_of(interaction: Interaction, *about: str) -> str:
+    identity = interaction.source, interaction.id, *about
+    return blake2b(_encode(identity), digest_size=16).hexdigest()
 
 
 def _withdrawn(contact: Contact, change: Change) -> Signal | None:

@@ -21,6 +21,7 @@ from app.domain.contact import Contact
 from app.domain.entry import FUNNEL, NOBODY, RETRACTED, Entry
 from app.domain.evidence_log import RETRACTION
 from app.domain.log import Logged, unpack
+from app.domain.state import NEVER
 
 LINKED: Final = "identity.linked"
 UNLINKED: Final = "identity.unlinked"
@@ -30,6 +31,8 @@ TYPES: Final = frozenset((LINKED, UNLINKED, EVIDENCE, WITHDRAWN))
 LINKS: Final = frozenset((LINKED, UNLINKED))
 UNSENT: Final = TYPES | {RETRACTION}
 """What is an identity's own business: links, and what it takes back."""
+NOWHERE: Final = "#erased"
+"""In the place of a key that was erased: a link to it leaves the identity on its own."""
 VISITOR: Final = "visitor_id"
 LINKS_MAX: Final = 256
 """Of one identity; the oldest are forgotten."""
@@ -55,13 +58,32 @@ class Sender:
         if other == self.contact.contact_id or cause.flags & RETRACTED:
             return False
         link = Link(cause.time, cause.source, cause.id, other, is_link)
-        return self._relink([*book.links, link])
+        has_moved = self._relink([*book.links, link])
+        told = {command.contact_id for command in self.commands}
+        if other not in (book.primary, NOWHERE, *told):
+            # Who is named shall know by whom: an erasure asks for the key back.
+            tag = [book.link_version]
+            self._command(other, WITHDRAWN, {"member": self.contact.contact_id, "tag": tag})
+        return has_moved
 
-    def unsay(self, said: Entry) -> bool:
+    def unsay(self, source: str, event_id: str) -> bool:
         """A link, or its end, was retracted; True: the primary changed."""
-        links = self.contact.book.links
+        links = []
+        for each in self.contact.book.links:
+            if (each.source, each.id) == (source, event_id):
+                # The end of a link that never was: whom it named is known all the same.
+                each = msgspec.structs.replace(each, time=-NEVER, is_link=False)
+            links.append(each)
+        return self._relink(links)
+
+    def lead_nowhere(self, erased: str) -> bool:
+        """Links to an erased key; True: the primary changed."""
+        replace = msgspec.structs.replace
         return self._relink(
-            [each for each in links if (each.source, each.id) != (said.source, said.id)]
+            [
+                replace(each, other=NOWHERE) if each.other == erased else each
+                for each in self.contact.book.links
+            ]
         )
 
     def _relink(self, links: list[Link]) -> bool:
@@ -185,6 +207,11 @@ class Sender:
         book.cycle = []
         return self._settle()
 
+    def tell_erased(self, others: Sequence[str], digest: str) -> None:
+        """Those that were linked to this one may know the key, too."""
+        for other in others:
+            self._command(other, WITHDRAWN, {"member": digest, "tag": [0], "is_erased": True})
+
     def link_visitor(self, form: Entry) -> None:
         """A form told which visitor filled it in: that one is the same person."""
         visitor = self._visitor_of(form)
@@ -240,7 +267,7 @@ def _chosen(links: Iterable[Link]) -> str | None:
     primary: str | None = None
     for link in links:
         if link.is_link:
-            primary = link.other
+            primary = None if link.other == NOWHERE else link.other
         elif link.other == primary:
             primary = None
     return primary

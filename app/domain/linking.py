@@ -11,6 +11,7 @@ from app.domain.contact import Contact
 from app.domain.decision import IGNORED, Decision
 from app.domain.entry import BACKFILL, RETRACTED, Entry
 from app.domain.evidence_log import RETRACTION
+from app.domain.forgetting import forget
 from app.domain.identity import (
     EVIDENCE,
     LINKED,
@@ -44,9 +45,13 @@ def decide_command(
     sender = Sender(contact, entry)
     data = interaction.data
     if entry.type in LINKS:
-        if sender.link(str(data["other"]), entry.type == LINKED):
-            return _decided(contact, entry, rules, sender, added=[entry])
-        return entry
+        has_moved = sender.link(str(data["other"]), entry.type == LINKED)
+        if not has_moved and not sender.commands:
+            return entry
+        since = START if has_moved else entry.key
+        return _decided(contact, entry, rules, sender, since, [entry])
+    if data.get("is_erased"):
+        return forget(contact, entry, data, rules, sender)
     member, tag = str(data["member"]), list(data["tag"])
     if entry.type == EVIDENCE:
         entries = entries_of(member, data["entries"])
@@ -103,7 +108,7 @@ def _retract(
         return entry
     sender = Sender(contact, entry)
     if found.type in LINKS:
-        if sender.unsay(found):
+        if sender.unsay(source, event_id):
             return _decided(contact, entry, rules, sender, added=[entry])
     else:
         sender.take_back()

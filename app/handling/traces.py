@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from app.domain.identity import LINKS, NOWHERE, TYPES
 from app.domain.routing import DEFAULT_TENANT, routing_key
 from app.handling.records import Headers, OutputRecord, SourceRecord
 from app.storage.blanking import Blobs
@@ -15,6 +16,9 @@ _ESCAPED: Final = re.compile(r'["\\/\x00-\x1f]')
 """Characters that JSON may write in more than one way; any other only as an escape with ``\\u``."""
 
 
+_NOWHERE: Final = msgspec.json.encode(NOWHERE)
+
+
 class _Named(msgspec.Struct):
     """Whom a record is about: a CloudEvent says `subject`, a word to an account `contact_id`."""
 
@@ -22,6 +26,7 @@ class _Named(msgspec.Struct):
     tenantid: Any = None
     contact_id: Any = None
     tenant: Any = None
+    type: Any = None
 
 
 _decode: Final = msgspec.json.Decoder(_Named).decode
@@ -47,6 +52,17 @@ def subject_of(value: bytes | None, headers: Headers) -> str | None:
     return routing_key(tenant if isinstance(tenant, str) else DEFAULT_TENANT, contact)
 
 
+def _link_type(value: bytes | None, headers: Headers, tenant: str) -> object:
+    """The type of what identities of the tenant are told about each other."""
+    attributes = {name: text.decode(errors="replace") for name, text in headers if text is not None}
+    try:
+        named = _decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    told = attributes.get("ce_tenantid") or named.tenantid or DEFAULT_TENANT
+    return (attributes.get("ce_type") or named.type) if told == tenant else None
+
+
 def name_of(key: bytes | None, value: bytes | None, headers: Headers) -> str | None:
     """The same of a record that may be anything: its key where it does not say more."""
     subject = subject_of(value, headers)
@@ -67,6 +83,7 @@ class Trace:
     """One contact, as records may name it."""
 
     def __init__(self, tenant: str, contact_id: str) -> None:
+        self._tenant = tenant
         self._name = routing_key(tenant, contact_id)
         self._key = self._name.encode()
         self._quoted = msgspec.json.encode(contact_id)
@@ -76,9 +93,17 @@ class Trace:
         """A quick look: False only where it is in none of these records."""
         return self._needle in encoded or b"\\u" in encoded
 
-    def is_subject(self, record: SourceRecord) -> bool:
-        """The record is the contact's own."""
-        return name_of(record.key, record.value, record.headers) == self._name
+    def without(self, record: SourceRecord) -> SourceRecord:
+        """Nothing of the contact's own; who was linked to it was linked, to nobody who is named."""
+        _, _, _, _, key, value, headers = record
+        if name_of(key, value, headers) == self._name:
+            return blanked(record)
+        if self._quoted not in (value or b""):
+            return record
+        type_ = _link_type(value, headers, self._tenant)
+        if type_ in LINKS:
+            return record._replace(value=(value or b"").replace(self._quoted, _NOWHERE))
+        return blanked(record) if type_ in TYPES else record
 
     def is_told(self, output: OutputRecord) -> bool:
         """The record tells of the contact, if only in passing; published ones need no care."""
@@ -109,10 +134,9 @@ def _without_events(traces: Sequence[Trace], blob: bytes) -> bytes | None:
     near = _near(traces, blob)
     if not near:
         return None
-    records = unpack(blob, SourceRecord)
-    kept = [
-        blanked(each) if any(trace.is_subject(each) for trace in near) else each for each in records
-    ]
+    records = kept = unpack(blob, SourceRecord)
+    for trace in near:
+        kept = [trace.without(each) for each in kept]
     return None if kept == records else pack(kept)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.domain.erasure import ERASURE
+from app.domain.identity import LINKED, UNLINKED
 from app.domain.topics import Topic
 from app.failpoints import Failpoint
 from app.handling.records import SourceRecord
@@ -17,6 +18,7 @@ from tests.failure.conftest import Arm, Once
 from tests.failure.rig import SOURCE, Rig, until
 from tests.failure.rig_reading import header, read
 from tests.failure.searching import search
+from tests.failure.test_identity import at_rest
 
 NAME, MAIL, PHONE = "Ada Lovelace-Byron", "ada.lovelace@analytical.example", "+44 20 7946 0018"
 SIGN_UP = {"email": MAIL, "list_id": "l", "consent": True}
@@ -149,7 +151,8 @@ async def test_a_search_of_the_whole_database_finds_nothing(rig: Rig, accounts: 
 
     await person.asks_to_be_forgotten()
     await forgotten(rig)
-    await until(lambda: rig.database.fetchval("SELECT count(*) = 0 FROM account_member"))
+    left = "SELECT count(*) = 0 FROM account_member WHERE contact_id = $1"
+    await until(lambda: rig.database.fetchval(left, person.key))
     await forgotten(rig)
     assert await search(rig.database, person.needles) == {}
 
@@ -266,6 +269,33 @@ async def test_linked_identities_are_erased_with_it(rig: Rig) -> None:
     await last_words(rig, secondary.key)
 
 
+async def test_an_identity_that_was_linked_once_forgets_the_key(rig: Rig) -> None:
+    """And lives on; so do those that it was linked to by way of another."""
+    rig.lane()
+    words = (("ada", 0), ("byron", 1), ("clare", 0))
+    gone, middle, last = (Person(rig, word, partition) for word, partition in words)
+
+    async def says(who: Person, type_: str, other: Person) -> None:
+        data = {"other": other.key, "evidence": "same mail", "actor": "jo"}
+        await who.does(type_, data, topic=Topic.COMMANDS, event_id=f"{type_} {rig.sent}")
+        rig.sent += 1
+        await at_rest(rig)
+
+    for n, who in enumerate((gone, middle, last)):
+        await who.does("email.replied", REPLY, event_id=f"reply {n}")
+    await says(gone, LINKED, middle)
+    await says(middle, LINKED, last)
+    await says(gone, UNLINKED, middle)
+    await says(last, LINKED, gone)
+    await says(last, UNLINKED, gone)
+    await gone.asks_to_be_forgotten(event_id="forget")
+    await forgotten(rig)
+    await at_rest(rig)
+    assert await search(rig.database, (gone.key, MAIL)) == {}
+    rows = await rig.database.fetch("SELECT contact_id, stage FROM contact ORDER BY contact_id")
+    assert [tuple(row) for row in rows] == [(middle.key, "none"), (last.key, "prospect")]
+
+
 async def test_who_is_linked_to_it_later_stays_with_itself(rig: Rig) -> None:
     rig.lane()
     gone, other = Person(rig), Person(rig, "byron", partition=1)
@@ -285,7 +315,7 @@ async def test_who_is_linked_to_it_later_stays_with_itself(rig: Rig) -> None:
 
 async def _unlinked(rig: Rig) -> bool:
     commands = await read(rig, [rig.inputs[1]])
-    return any(b"identity.unlinked" in each.value for each in commands)
+    return any(b'"is_erased":true' in each.value for each in commands)
 
 
 async def test_nothing_is_blanked_before_it_is_published(rig: Rig) -> None:

@@ -231,7 +231,7 @@ async def test_a_fault_in_the_middle_of_linking_repeats_and_loses_nothing(
     """Every step fails once, in work that links, unlinks and goes on."""
     lane = rig.lane()
     await lane.owns(0, 1)
-    await pair.acts(3, 5)
+    await pair.acts(8, 12)
     await at_rest(rig)
     for done, point in enumerate(PASSED_BY_LINKS):
         arm(point)

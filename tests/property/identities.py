@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -67,7 +68,11 @@ class World:
     def _heard(self, key: str, decision: Decision, at: int) -> None:
         self.changes[key] += decision.changes
         self.signals[key] += decision.signals
-        for command in decision.commands:
+        self.answer(key, decision.commands, at)
+
+    def answer(self, key: str, commands: Iterable[Command], at: int) -> None:
+        """What the contact tells others."""
+        for command in commands:
             carried = _carried(command, max(at, command.time))
             self.sent.append(carried)
             self.queues.setdefault((key, command.contact_id), deque()).append(carried)

@@ -4,6 +4,7 @@ import pytest
 
 from app.domain.book import Told
 from app.domain.erasure import ERASED, ERASURE, Erasure, erase
+from app.domain.identity import WITHDRAWN
 from app.domain.state import LEAD, NONE, OPPORTUNITY
 from tests.unit.domain.story import Story, interaction, moment
 
@@ -129,12 +130,14 @@ def test_identities_linked_at_that_moment_are_erased_too() -> None:
     assert command.data == {"request_id": "r-7"}
 
 
-def test_an_unlinked_identity_is_left_alone() -> None:
+def test_an_identity_that_was_linked_once_is_told_to_forget_the_key() -> None:
     story = Story(contact_id="crm-2")
     story.tell("newsletter.signed_up")
     story.tell("identity.linked", 1, other="crm-1", evidence="same mail", actor="jo")
     story.tell("identity.unlinked", 2, other="crm-1", evidence="mistake", actor="jo")
-    assert erased(story).commands == []
+    (told,) = erased(story).commands
+    assert (told.contact_id, told.type, told.data["is_erased"]) == ("crm-1", WITHDRAWN, True)
+    assert "crm-2" not in str(told.data)
 
 
 def test_what_is_told_is_the_same_on_every_replay() -> None:
