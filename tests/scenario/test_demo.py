@@ -65,7 +65,7 @@ SHOWN = (
     " stage          contacts   hot   warm   cold",
     "✓ sent ",
     "poison sent 8, dead letters 8",
-    "prospect → opportunity    demo.requested",
+    "prospect → opportunity    ",
     "✓ intent_active",
     "petri-glass.example is opportunity; its buying committee is complete",
     "ohlsen-marine.example is prospect; missing: a decision maker",
