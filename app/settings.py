@@ -6,10 +6,19 @@ Any of them may also come from a file, as secrets do: FUNNEL_DATABASE__URL_FILE=
 import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from app.errors import SettingsError
 
@@ -86,6 +95,48 @@ class Http(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
 
 
+class Api(Section):
+    """The HTTP API. Its access rules: app/api/access.py."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8081
+    access: Literal["tokens", "open"] = Field(
+        default="tokens", description="open: everybody may do everything; on loopback only"
+    )
+    tokens: SecretStr = Field(
+        default=SecretStr(""),
+        description="static tokens, YAML or JSON: a list of name, sha256, tenant, scopes",
+    )
+    jwt_issuer: str | None = Field(default=None, description="iss of accepted JWTs; None: no JWTs")
+    jwt_audience: str | None = None
+    jwt_jwks_url: str | None = Field(default=None, description="where the issuer's keys are")
+    jwt_tenant_claim: str = "tenant"
+    jwt_keys_max_age_seconds: Seconds = 300.0
+    request_max_bytes: PositiveInt = 16 * 1024 * 1024
+    request_timeout_seconds: Seconds = 30.0
+    batch_max_interactions: PositiveInt = 1000
+    folds_max: PositiveInt = Field(
+        default=2, description="questions at once that fold a contact again: as_of, why-not"
+    )
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.access == "open" and not is_loopback(self.host):
+            raise ValueError(f"access is open, so host must be a loopback address, not {self.host}")
+        jwt = (self.jwt_issuer, self.jwt_audience, self.jwt_jwks_url)
+        if any(jwt) and not all(jwt):
+            raise ValueError("set all of jwt_issuer, jwt_audience and jwt_jwks_url, or none")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """As an address or the name localhost; other names may lead anywhere."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class Logs(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
@@ -98,6 +149,7 @@ class Settings(Section):
     limits: Limits = Limits()
     dead_letters: DeadLetters = DeadLetters()
     http: Http = Http()
+    api: Api = Api()
     logs: Logs = Logs()
     model: str = Field(
         default="b2b-default@1", description="name@version of the funnel model in force"

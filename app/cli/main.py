@@ -10,6 +10,7 @@ import typer
 
 from app.cli import (
     account,
+    api,
     contact,
     deadletters,
     demo,
@@ -47,6 +48,7 @@ ON_ONE_MACHINE, SERVICE, DATA, OPERATIONS = (
 app.command("demo", rich_help_panel=ON_ONE_MACHINE)(demo.demo)
 app.command("dev", rich_help_panel=ON_ONE_MACHINE)(dev.dev)
 app.command("worker", rich_help_panel=SERVICE)(worker.worker)
+app.command("api", rich_help_panel=SERVICE)(api.api)
 app.command("migrate", rich_help_panel=SERVICE)(migrate.migrate)
 app.add_typer(topics.group, name="topics", rich_help_panel=SERVICE)
 app.add_typer(model.group, name="model", rich_help_panel=SERVICE)

@@ -72,7 +72,8 @@ def _value(settings: "Settings", at: tuple[str, ...]) -> Any:
     for part in at:
         value = getattr(value, part)
     if isinstance(value, SecretStr):
-        return without_password(value.get_secret_value())
+        secret = value.get_secret_value()
+        return without_password(secret) if "://" in secret else "***" if secret else ""
     return value if isinstance(value, int | float) else str(value)
 
 

@@ -1,0 +1,70 @@
+"""What a route says of itself: its scope, and its part of the published description."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Operation
+
+from app.api.principal import NEEDS, PUBLIC, Scope
+from app.api.problems import MEDIA_TYPE, ProblemDetails
+
+PROBLEMS: Final = {
+    401: "There is no token, or it is not accepted.",
+    403: "The token lacks the scope.",
+    404: "There is no such thing, of this tenant.",
+    413: "The request is too large.",
+    415: "The content-type is another than the ones listed.",
+    422: "Something in the request is wrong: `errors` name the fields.",
+    500: "A bug; `instance` is its reference in the log.",
+    503: "PostgreSQL or Kafka is away, or no worker has run yet.",
+    504: "It took too long.",
+}
+USUAL: Final = (401, 403, 404, 422, 500, 503, 504)
+WITH_BODY: Final = (*USUAL, 413, 415)
+
+
+@dataclass
+class Described(Operation):
+    """Without the framework's own 400: what is wrong is told as a problem, with 422."""
+
+    def __post_init__(self) -> None:
+        if self.responses is not None:
+            self.responses.pop("400", None)
+
+
+def needs(
+    scope: Scope, tag: str, operation: type[Operation] = Described, problems: Sequence[int] = USUAL
+) -> dict[str, Any]:
+    """Of a route that a scope is needed for: checked before anything is read, and published."""
+    return {
+        "opt": {NEEDS: scope},
+        "security": [{"bearer": [scope.value]}],
+        "tags": [tag],
+        "operation_class": operation,
+        "responses": _responses(problems),
+    }
+
+
+def public(tag: str, problems: Sequence[int] = ()) -> dict[str, Any]:
+    """Of a route that anybody may ask."""
+    return {
+        "opt": {PUBLIC: True},
+        "security": [{}],
+        "tags": [tag],
+        "operation_class": Described,
+        "responses": _responses(problems),
+    }
+
+
+def _responses(statuses: Sequence[int]) -> dict[int, ResponseSpec]:
+    return {
+        status: ResponseSpec(
+            ProblemDetails,
+            description=PROBLEMS[status],
+            media_type=MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status in sorted(statuses)
+    }

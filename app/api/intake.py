@@ -1,0 +1,93 @@
+"""Records onto the lanes' topics: on the contact's home partition, idempotent, waited for."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from app.domain.routing import home_partition, routing_key
+from app.domain.topics import Topic
+from app.errors import Unavailable
+from app.inbound.event import STRUCTURED
+from app.settings import Kafka
+
+HEADERS: Final = [("content-type", STRUCTURED.encode())]
+
+
+class Outgoing(NamedTuple):
+    """A CloudEvent in structured mode, known to be sound."""
+
+    topic: Topic
+    tenant: str
+    contact_id: str
+    value: bytes
+
+
+class Intake:
+    """One producer, made when it is first needed and again after it failed."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+
+    async def check(self) -> None:
+        """Raises Unavailable."""
+        await self._started()
+
+    async def put(self, records: Sequence[Outgoing]) -> None:
+        """Returns once the brokers have all of them. Raises Unavailable: some of them may be there,
+        and sending all again is safe, for the lanes know them by their ids."""
+        producer = await self._started()
+        try:
+            sent = [await self._send(producer, record) for record in records]
+            await asyncio.gather(*sent)
+        except (KafkaError, OSError) as failed:
+            await self._drop(producer)
+            raise Unavailable(f"Kafka did not take a record: {failed!r}") from failed
+
+    async def close(self) -> None:
+        if self._producer is not None:
+            await self._drop(self._producer)
+
+    async def _send(self, producer: AIOKafkaProducer, record: Outgoing) -> "asyncio.Future[object]":
+        key = routing_key(record.tenant, record.contact_id)
+        partitions = len(await producer.partitions_for(record.topic))
+        sent: asyncio.Future[object] = await producer.send(
+            record.topic,
+            value=record.value,
+            key=key.encode(),
+            headers=HEADERS,
+            partition=home_partition(key, partitions),
+        )
+        return sent
+
+    async def _started(self) -> AIOKafkaProducer:
+        async with self._starting:
+            if self._producer is None:
+                self._producer = await self._start()
+            return self._producer
+
+    async def _start(self) -> AIOKafkaProducer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._kafka.bootstrap_servers,
+            client_id="funnel-api",
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=2,
+            request_timeout_ms=round(self._kafka.request_timeout_seconds * 1000),
+        )
+        try:
+            await producer.start()
+        except (KafkaError, OSError) as failed:
+            await producer.stop()
+            raise Unavailable(f"Kafka at {self._kafka.bootstrap_servers}: {failed!r}") from failed
+        return producer
+
+    async def _drop(self, producer: AIOKafkaProducer) -> None:
+        """A failed idempotent producer stays failed."""
+        if self._producer is producer:
+            self._producer = None
+        await producer.stop()

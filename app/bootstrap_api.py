@@ -1,0 +1,136 @@
+"""The composition root of the role `api`: plain constructor calls, nothing is decided here."""
+
+import time
+from collections.abc import Awaitable, Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, NamedTuple
+
+from app.api.access import Access
+from app.api.accounts import ACCOUNT_ROUTES
+from app.api.application import make_application
+from app.api.checking import Checker
+from app.api.commands import COMMAND_ROUTES, Commands
+from app.api.contact_reading import ContactReading
+from app.api.contacts import CONTACT_ROUTES
+from app.api.database import Database
+from app.api.edge import Edge
+from app.api.explaining import why, why_not
+from app.api.intake import Intake
+from app.api.json_web_tokens import Expected, JsonWebTokens
+from app.api.jwks import IssuerKeys, fetching
+from app.api.lag import LagReading, LaneTopics
+from app.api.models import MODEL_ROUTES, ModelFiles
+from app.api.operations import OPERATION_ROUTES
+from app.api.probes import probes
+from app.api.publishing import PUBLISHING_ROUTES, Publishing
+from app.api.readiness import Readiness
+from app.api.timeline import timeline
+from app.api.tokens import read_tokens
+from app.bootstrap import INPUTS, for_accounts, now
+from app.domain.topics import CONTACT_LANE_INPUTS
+from app.inbound.decoding import make_decoder
+from app.models import load_rules
+from app.runtime.web import WebService
+from app.settings import Api as ApiSettings
+from app.settings import Settings
+from app.storage.engine import engine
+from app.telemetry.metrics import Metrics
+
+ROUTES = (
+    *PUBLISHING_ROUTES,
+    *CONTACT_ROUTES,
+    timeline,
+    why,
+    why_not,
+    *COMMAND_ROUTES,
+    *ACCOUNT_ROUTES,
+    *MODEL_ROUTES,
+    *OPERATION_ROUTES,
+)
+
+
+class Api(NamedTuple):
+    application: Edge
+    close: Callable[[], Awaitable[None]]
+    """Lets go of the connections."""
+
+
+def build_api(settings: Settings, metrics: Metrics) -> Api:
+    """Connects when first asked. SettingsError: its tokens are wrong; ModelError."""
+    database, intake = _database(settings), Intake(settings.kafka)
+    readiness = Readiness({"PostgreSQL": database.check, "Kafka": intake.check}, time.monotonic)
+
+    async def close() -> None:
+        await intake.close()
+        await database.close()
+
+    inner = make_application(
+        ROUTES,
+        probes(readiness.health, metrics),
+        _access(settings.api),
+        parts=_parts(settings, database, intake),
+        version=release(),
+        request_max_bytes=settings.api.request_max_bytes,
+    )
+    seconds = settings.api.request_timeout_seconds
+    return Api(Edge(inner, request_timeout_seconds=seconds), close)
+
+
+def build_api_service(settings: Settings, metrics: Metrics) -> WebService:
+    """The role as a service of the shell."""
+    api = build_api(settings, metrics)
+    return WebService(
+        api.application,
+        api.close,
+        host=settings.api.host,
+        port=settings.api.port,
+        drain_timeout_seconds=settings.lane.drain_timeout_seconds,
+    )
+
+
+def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, Any]:
+    """What routes ask for, by the names they ask by."""
+    rules = load_rules(settings.model, settings.models_dir)
+    models = ModelFiles(settings.model, settings.models_dir)
+    checker = Checker(make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1), now)
+    lanes = [
+        LaneTopics(lane, given.kafka.group_id, INPUTS[lane])
+        for lane, given in zip(INPUTS, (settings, for_accounts(settings)), strict=True)
+    ]
+    batch_max = settings.api.batch_max_interactions
+    return {
+        "database": database,
+        "models": models,
+        "contacts": ContactReading(database, models, now, folds_max=settings.api.folds_max),
+        "lags": LagReading(settings.kafka, database, lanes, time.time),
+        "publishing": Publishing(checker, intake, batch_max=batch_max),
+        "commands": Commands(checker, intake),
+    }
+
+
+def _database(settings: Settings) -> Database:
+    made = engine(
+        settings.database.url.get_secret_value(),
+        application_name="funnel-api",
+        connect_timeout_seconds=settings.database.connect_timeout_seconds,
+    )
+    return Database(made, time.monotonic)
+
+
+def _access(api: ApiSettings) -> Access:
+    jwts = None
+    if api.jwt_issuer and api.jwt_audience and api.jwt_jwks_url:
+        keys = IssuerKeys(
+            fetching(api.jwt_jwks_url),
+            max_age_seconds=api.jwt_keys_max_age_seconds,
+            clock=time.monotonic,
+        )
+        jwts = JsonWebTokens(keys, Expected(api.jwt_issuer, api.jwt_audience, api.jwt_tenant_claim))
+    return Access(read_tokens(api.tokens.get_secret_value()), jwts, is_open=api.access == "open")
+
+
+def release() -> str:
+    try:
+        return version("funnel-state-machine")
+    except PackageNotFoundError:
+        return "0"
