@@ -87,7 +87,7 @@ SHOWN = (
     "$ funnel publish qualification.recorded crm-1006 -f criterion=budget -f value=met",
     "It would then go prospect → opportunity.",
     "contacts would be elsewhere;",
-    "in opportunity would be in lead",
+    " would be in lead",
 )
 """In this order."""
 
