@@ -115,7 +115,7 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
 
 def build_account_lane(settings: Settings, metrics: Metrics) -> Lane:
     """The account lane of one worker: the same engine in a group of its own."""
-    rules = load_rules(settings.model, settings.models_dir)
+    library = Library(load_rules(settings.model, settings.models_dir), KnownTypes())
     settings = for_accounts(settings)
     kafka, inputs = settings.kafka, ACCOUNT_LANE_INPUTS
 
@@ -134,7 +134,7 @@ def build_account_lane(settings: Settings, metrics: Metrics) -> Lane:
             decider=account_decider(
                 make_account_decoder(settings.limits, partitions),
                 make_account_encoder(kafka.group_id, inputs, partitions),
-                rules,
+                library,
             ),
             metrics=metrics,
             clock=now,

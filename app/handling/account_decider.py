@@ -5,7 +5,7 @@ in PostgreSQL and reads what it needs from there.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from app.domain.account import AccountChange, AccountInput
@@ -15,6 +15,7 @@ from app.errors import Poison
 from app.failpoints import Failpoint, hit
 from app.handling.batch import DecidedBatch, Fetched, PartitionBatch, begin, key_of
 from app.handling.dead_letters import dead_letter_row
+from app.handling.library import Library
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Lent, Parts
 from app.handling.records import OutputRecord, SourceRecord
@@ -52,10 +53,10 @@ class AccountEncoder(Protocol):
 
 
 def account_decider(
-    decode: AccountDecoder, encoder: AccountEncoder, rules: Rules
+    decode: AccountDecoder, encoder: AccountEncoder, library: Library
 ) -> Callable[[Parts, Lent], "AccountDecider"]:
     """What `Parts.decider` is in the account lane."""
-    return lambda parts, lent: AccountDecider(parts, lent, decode, encoder, rules)
+    return lambda parts, lent: AccountDecider(parts, lent, decode, encoder, library)
 
 
 class AccountDecider:
@@ -67,7 +68,7 @@ class AccountDecider:
         lent: Lent,
         decode: AccountDecoder,
         encoder: AccountEncoder,
-        rules: Rules,
+        library: Library,
     ) -> None:
         self._lane = parts.lane.encode()
         self._topics = parts.source.topics
@@ -75,7 +76,7 @@ class AccountDecider:
         self._lent = lent
         self._decode = decode
         self._encoder = encoder
-        self._rules = rules
+        self._library = library
 
     async def decide(self, number: int, fetched: Fetched, now: Microseconds) -> DecidedBatch:
         rows = AccountRows()
@@ -83,8 +84,12 @@ class AccountDecider:
         begun = [begin(owned, records) for owned, records in fetched]
         decoded = [[self._decode_one(record) for record in records] for _, records in fetched]
         brought = await self._bring(fetched, decoded)
+        tenants = {
+            told.tenant for items in decoded for told in items if isinstance(told, AccountInput)
+        }
+        rules = await self._library.rules_by_tenant(self._lent.connection, tenants, now)
         for (owned, records), items, part in zip(fetched, decoded, begun, strict=True):
-            await self._decide_partition(batch, owned, part, records, items, brought)
+            await self._decide_partition(batch, owned, part, records, items, brought, rules)
         brought.store(rows, now)
         for topic in {record.topic for _, records in fetched for record in records}:
             n = sum(record.topic == topic for _, records in fetched for record in records)
@@ -122,6 +127,7 @@ class AccountDecider:
         records: Sequence[SourceRecord],
         items: Sequence[AccountInput | Poison],
         brought: ToldAccounts,
+        rules: Mapping[str, Rules],
     ) -> None:
         accepted: list[SourceRecord] = []
         partition, now = owned.partition, batch.decided_at
@@ -136,7 +142,7 @@ class AccountDecider:
                 batch.dead_letters.append(dead_letter_row(record, topic, partition, told, now))
                 continue
             accepted.append(record)
-            change = brought.fold(partition, told, self._rules)
+            change = brought.fold(partition, told, rules[told.tenant])
             if change is not None:
                 key = (partition, told.tenant, told.account_id)
                 batch.accounts.changes.append(AccountChangeRow(key, now, change))

@@ -1,5 +1,7 @@
 """The activated models, read from PostgreSQL and compiled once in a process, by content hash."""
 
+from collections.abc import Collection
+
 import asyncpg
 
 from app.domain.interaction import Microseconds
@@ -9,7 +11,7 @@ from app.failpoints import Failpoint, hit
 from app.handling.known_types import KnownTypes
 from app.handling.rulings import Rulings
 from app.models.stored import rules_of_stored
-from app.storage.models import StoredModel, read_model, read_timelines
+from app.storage.models import StoredModel, models_of, read_model, read_timelines
 
 
 class Library:
@@ -28,6 +30,17 @@ class Library:
             if stored is None:
                 return None
             found = self._compiled[content_hash] = _compiled(stored)
+        return found
+
+    async def rules_by_tenant(
+        self, connection: asyncpg.Connection, tenants: Collection[str], at: Microseconds
+    ) -> dict[str, Rules]:
+        """What decides about tenants at a moment, whatever the partition. Raises Unavailable,
+        Halted."""
+        hit(Failpoint.LOAD_BEFORE_MODELS)
+        found = dict.fromkeys(tenants, self.default)
+        for tenant, content_hash in (await models_of(connection, sorted(tenants), at)).items():
+            found[tenant] = await self.rules(connection, content_hash) or self.default
         return found
 
     async def rulings(

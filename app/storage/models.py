@@ -88,6 +88,12 @@ _MODEL: Final = """
 SELECT content_hash, name, version, definition FROM model WHERE content_hash = $1
 """
 
+_LATEST: Final = """
+SELECT DISTINCT ON (tenant) tenant, content_hash FROM model_timeline
+ WHERE tenant = ANY ($1::text[]) AND active_from <= $2
+ ORDER BY tenant, active_from DESC, generation DESC
+"""
+
 _AFTER: Final = """
 SELECT contact_id FROM contact
  WHERE partition = $1 AND tenant = $2 AND contact_id > $3 ORDER BY contact_id LIMIT $4
@@ -108,6 +114,16 @@ async def read_model(connection: asyncpg.Connection, content_hash: str) -> Store
         return None
     hash_, name, version, definition = row
     return StoredModel(hash_, name, version, json.loads(definition))
+
+
+async def models_of(
+    connection: asyncpg.Connection, tenants: Sequence[str], at: Microseconds
+) -> dict[str, str]:
+    """The content hash of the model that was activated last by a moment, in any partition; tenants
+    without one are left out."""
+    with reading("reading which models decide"):
+        rows = await connection.fetch(_LATEST, tenants, at)
+    return {row["tenant"]: row["content_hash"] for row in rows}
 
 
 async def contacts_after(

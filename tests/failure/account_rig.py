@@ -43,7 +43,7 @@ class AccountRig(Rig):
         return account_decider(
             make_account_decoder(self.settings.limits, self.partitions),
             make_account_encoder(group, ACCOUNT_LANE_INPUTS, self.partitions),
-            library.default,
+            library,
         )
 
     async def tell(self, *told: AccountInput) -> None:

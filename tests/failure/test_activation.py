@@ -10,9 +10,11 @@ import pytest
 from app.cli.model import Loaded
 from app.cli.model_activate import Asked, ask
 from app.cli.sending import sender
+from app.domain import evidence_log
 from app.domain.routing import home_partition, routing_key
 from app.domain.timestamps import format_rfc3339
 from app.domain.topics import Topic
+from app.errors import ModelError
 from app.failpoints import Failpoint
 from app.handling import sweep
 from app.models import load_definition, load_rules, locating
@@ -20,7 +22,7 @@ from app.models.stored import plain, rules_of_stored
 from tests.failure.conftest import Arm, Once
 from tests.failure.rig import JOURNEY, SOURCE, Rig, Running, until
 from tests.failure.rig_reading import expected
-from tests.failure.test_timers import told
+from tests.failure.test_timers import stage, told
 
 B2B, PROFILE_FIRST = load_rules("b2b-default@1"), load_rules("profile-first@1")
 CONTACTS = 40
@@ -151,6 +153,7 @@ async def test_a_refold_under_traffic_survives_the_end_of_its_lane(rig: Rig) -> 
     rig.lane()
     await until(lambda: is_swept(rig, asked))
     await traffic.stop()
+    await rig.send("new", 0)
     await rig.settled()
     records = await proven_under(rig, PROFILE_FIRST)
     assert {each["model"] for each in records} == {B2B.ref, PROFILE_FIRST.ref}
@@ -213,10 +216,57 @@ async def test_forward_decides_what_is_true_from_then_on(rig: Rig) -> None:
     assert by_contact[new] == [("lead", PROFILE_FIRST.ref)]
     assert {model for key in by_contact if key != new for _, model in by_contact[key]} == {B2B.ref}
     assert by_contact["c0"] == [("lead", B2B.ref), ("prospect", B2B.ref)]
-    assert by_contact[late][0][0] == "prospect" or len(by_contact[late]) > 1
+    assert await stage(rig, late) == "prospect"
     snapshots = {each["contact"]: each["model"] for each in await told(rig, Topic.CONTACTS)}
     assert (snapshots["c0"], snapshots[new]) == (B2B.ref, PROFILE_FIRST.ref)
     assert lane.ended("unclean") == 0
+
+
+async def test_a_stage_that_the_model_lacks_is_left_once(rig: Rig) -> None:
+    await began(rig)
+    asked = await activate(rig, loaded("two-stage@1"), "forward")
+    await until(lambda: is_swept(rig, asked))
+    await rig.settled()
+    assert await stages(rig) == {"lead": CONTACTS}
+    mapped = [each for each in await told(rig) if each["transition"] == "T17"]
+    assert len(mapped) == CONTACTS
+    assert {each["model"] for each in mapped} == {"two-stage@1"}
+
+
+async def test_history_of_a_stage_that_the_model_lacks_is_folded_again(rig: Rig) -> None:
+    await began(rig)
+    asked = await activate(rig, loaded("two-stage@1"), "refold")
+    await until(lambda: is_swept(rig, asked))
+    await rig.settled()
+    await proven_under(rig, load_rules("two-stage@1"))
+
+
+async def test_a_model_without_a_way_out_of_a_stage_is_refused(rig: Rig) -> None:
+    await began(rig)
+    with pytest.raises(ModelError, match=r"no stage prospect.*map: \{prospect: lead\}"):
+        await activate(rig, loaded("two-stage@1", map={}), "forward")
+    assert await commands(rig) == []
+
+
+async def test_sealed_evidence_is_folded_again_too(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the sweep, and before it by whatever is decided about the contact."""
+    monkeypatch.setattr(evidence_log, "SECTION_STEPS", 3)
+    rig.lane()
+    for step in (0, 1, *[0] * 16):
+        for contact in ("c0", "c1"):
+            await rig.send(contact, step)
+    await rig.settled()
+    assert await rig.database.fetchval("SELECT count(DISTINCT contact_id) = 2 FROM contact_log")
+    monkeypatch.setattr(sweep, "SWEEP_MAX_CONTACTS", 1)
+    asked = await activate(rig, loaded("profile-first@1"), "refold", notice_seconds=0.5)
+    while not await is_swept(rig, asked):
+        await rig.send("c1", 3)
+        await rig.flush()
+        await asyncio.sleep(0.05)
+    await rig.settled()
+    await proven_under(rig, PROFILE_FIRST)
 
 
 async def now_of(rig: Rig) -> int:

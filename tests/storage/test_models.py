@@ -156,6 +156,29 @@ async def test_who_reads_has_the_timeline_that_the_lane_has(
     assert [rules.ref for rules in await latest_of(reads, SETTINGS, "default")] == ["two-stage@1"]
 
 
+async def test_accounts_follow_what_was_activated_last_by_now(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    """They have partitions of their own, so in whatever partition of the contacts it was."""
+    await keep(reads)
+    hash_ = await keep(reads, "account-based@1")
+    rows = [
+        activation(partition=7),
+        activation(partition=7, generation=2, content_hash=hash_, active_from=NOW + 5),
+        activation(partition=2, tenant="acme", content_hash=hash_),
+    ]
+    await applied(mine, batch(1, activations=rows))
+    library = Library(B2B, KnownTypes())
+
+    async def decides(at: int) -> dict[str, str]:
+        found = await library.rules_by_tenant(mine, {"default", "acme", "other"}, at)
+        return {tenant: rules.ref for tenant, rules in found.items()}
+
+    accounts = {"acme": "account-based@1", "other": "b2b-default@1"}
+    assert await decides(NOW) == {**accounts, "default": "profile-first@1"}
+    assert await decides(NOW + 5) == {**accounts, "default": "account-based@1"}
+
+
 async def test_a_partition_whose_model_is_gone_is_not_taken(
     mine: asyncpg.Connection, reads: AsyncEngine
 ) -> None:

@@ -38,7 +38,7 @@ GUARDED = {
     "app/handling/register.py": {"read_secret", "erased_among"},
     "app/storage/apply_erasures.py": {"execute", "executemany"},
     "app/storage/models.py": {"executemany"},
-    "app/handling/library.py": {"read_model", "read_timelines"},
+    "app/handling/library.py": {"read_model", "read_timelines", "models_of"},
     "app/handling/sweep.py": {"contacts_after"},
     "app/handling/erasing.py": {
         "read_jobs",
