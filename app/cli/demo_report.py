@@ -33,9 +33,10 @@ def announce(past: "Traffic") -> None:
 
 async def report(settings: "Settings", figures: Figures, past: "Traffic") -> bool:
     """All of it; False where it does not add up."""
+    from app.cli.demo_accounts import show_accounts
     from app.cli.demo_heard import hear
     from app.cli.demo_questions import ask_what_if, show_what_if, show_why_not
-    from app.cli.demo_stories import show_accounts, show_lives, show_opportunities, show_taken_back
+    from app.cli.demo_stories import show_lives, show_opportunities, show_taken_back
     from app.simulation.cast import TAKEN_BACK
 
     simulating = asyncio.create_task(ask_what_if(settings))
