@@ -88,7 +88,9 @@ class Sender:
 
     def _relink(self, links: list[Link]) -> bool:
         book = self.contact.book
-        book.links = sorted(links)[-LINKS_MAX:]
+        was, book.links = _chosen(book.links), sorted(links)[-LINKS_MAX:]
+        if _chosen(book.links) == was:
+            return False
         book.cycle = []
         return self._settle()
 
