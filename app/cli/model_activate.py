@@ -149,6 +149,7 @@ async def ask(
     )
     if is_new:
         event = _event(asked, actor, now())
+        _check(event)
         await _send_to_all(to, topic, partitions, event)
     return asked
 
@@ -190,6 +191,18 @@ def _event(asked: Asked, actor: str, at: "Microseconds") -> dict[str, Any]:
             "actor": actor,
         },
     }
+
+
+def _check(event: dict[str, Any]) -> None:
+    """As the lane does: it would be a dead letter in every partition. Raises FunnelError."""
+    from app.errors import FunnelError, Poison
+    from app.inbound.activation import activation_check, activation_of
+    from app.inbound.event import Event
+
+    try:
+        activation_of(msgspec.convert(event, Event), activation_check(), None)
+    except Poison as wrong:
+        raise FunnelError(f"this can't be asked for: {wrong}") from None
 
 
 async def _send_to_all(to: "Sender", topic: str, partitions: int, event: dict[str, Any]) -> None:

@@ -12,13 +12,18 @@ from app.domain.guards import decision_maker, intent_active
 from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
 from app.domain.state import LEAD, NEVER, NONE, State
+from app.domain.timeline import Ruling
 
 EXPIRED: Final = Cause("timer:account_check", "/funnel", "timer:account_check")
 """Nothing happened but that time passed: an intent or a fact no longer counts."""
 
 
 def tell_account(
-    contact: Contact, rules: Rules, at: Microseconds, changes: Sequence[Change], cause: Cause | None
+    contact: Contact,
+    rules: Ruling,
+    at: Microseconds,
+    changes: Sequence[Change],
+    cause: Cause | None,
 ) -> Sequence[AccountInput]:
     """After a batch's decisions, before the contact is stored: what differs from what was told.
 
@@ -30,8 +35,9 @@ def tell_account(
     if state.account_id is None and (told is None or told[0] is None):
         return ()
     at = max(at, state.head_time)
-    now = standing(state, at, rules)
-    check_at = _until(state, now, rules)
+    in_force = rules.at(at)
+    now = standing(state, at, in_force)
+    check_at = _until(state, now, in_force)
     if now == told and check_at == book.told.account_check:
         return ()
     change = changes[-1] if changes else None

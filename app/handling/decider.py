@@ -197,7 +197,7 @@ class Decider:
     ) -> None:
         horizon = part.position.as_of
         for n, row in enumerate(due.contacts):
-            if n % TURN_RECORDS == 0:
+            if due.sweep is not None or n % TURN_RECORDS == 0:  # it may fold a whole history
                 await asyncio.sleep(0)
             mine = touched[row.tenant, row.contact_id]
             contact = mine.entry.contact
@@ -220,9 +220,7 @@ class Decider:
         items: list[Item],
     ) -> None:
         """Before anything of the batch is decided. One that names no stored model is poison."""
-        for n, item in enumerate(items):
-            if type(item) is not Activation:
-                continue
+        for n, item in [(n, item) for n, item in enumerate(items) if type(item) is Activation]:
             rules = await self._find_model(item.content_hash)
             if rules is None or rules.ref != item.model:
                 items[n] = RuleError(
@@ -628,8 +626,7 @@ class _Touched:
         if self.items:
             item = self.items[-1][0]
             cause = Cause(item.id, item.source, item.type)
-        rules = self.ruling.at(horizon)
-        self.words += tell_account(self.entry.contact, rules, horizon, self.changes, cause)
+        self.words += tell_account(self.entry.contact, self.ruling, horizon, self.changes, cause)
 
     def redo(self, horizon: Microseconds) -> None:
         """After a rule failed half-way: back to the start of the batch, then again without it."""

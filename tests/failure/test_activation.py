@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from app.bootstrap import CONTACT_LANE
+from app.cli.known import read_contact
 from app.cli.model import Loaded
 from app.cli.model_activate import Asked, ask
+from app.cli.model_timeline import _read, waited
 from app.cli.sending import sender
 from app.domain import evidence_log
 from app.domain.routing import home_partition, routing_key
@@ -19,6 +22,7 @@ from app.failpoints import Failpoint
 from app.handling import sweep
 from app.models import load_definition, load_rules, locating
 from app.models.stored import plain, rules_of_stored
+from app.storage import ownership
 from tests.failure.conftest import Arm, Once
 from tests.failure.rig import JOURNEY, SOURCE, Rig, Running, until
 from tests.failure.rig_reading import expected
@@ -294,6 +298,19 @@ async def test_two_tenants_have_two_models_and_one_knows_its_own_types(rig: Rig)
     assert models == {("acme", "own@1"), ("other", B2B.ref)}
     dead = await rig.database.fetch("SELECT reason FROM dead_letter")
     assert [row["reason"] for row in dead] == ["unknown_type"]
+
+
+async def test_the_command_waits_until_all_are_swept_and_the_timeline_tells_it(rig: Rig) -> None:
+    await ownership.record_lane(rig.database, CONTACT_LANE, rig.partitions, rig.inputs, ["a", "b"])
+    await began(rig)
+    asked = await activate(rig, loaded("profile-first@1"), "refold")
+    await waited(rig.settings, asked)
+    assert await is_swept(rig, asked)
+    (row,) = await _read(rig.settings, "default")
+    assert (row["model"], row["mode"], row["actor"]) == ("profile-first@1", "refold", "ops")
+    assert (row["partitions"], row["swept_partitions"], row["swept_contacts"]) == (2, 2, CONTACTS)
+    known = await read_contact(rig.settings, "default", "c0")
+    assert (known.rules.ref, known.view.stage) == ("profile-first@1", "lead")
 
 
 async def test_the_same_command_again_changes_nothing(rig: Rig) -> None:
