@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
@@ -14,6 +15,9 @@ from app.inbound.event import STRUCTURED
 from app.settings import Kafka
 
 HEADERS: Final = [("content-type", STRUCTURED.encode())]
+STOP_TIMEOUT_SECONDS: Final = 2.0
+
+log = structlog.get_logger(__name__)
 
 
 class Outgoing(NamedTuple):
@@ -35,7 +39,9 @@ class Intake:
 
     async def check(self) -> None:
         """Raises Unavailable."""
-        await self._started()
+        producer = await self._started()
+        if not await producer.client.force_metadata_update():
+            raise Unavailable(f"Kafka at {self._kafka.bootstrap_servers} does not answer")
 
     async def put(self, records: Sequence[Outgoing]) -> None:
         """Returns once the brokers have all of them. Raises Unavailable: some of them may be there,
@@ -82,12 +88,24 @@ class Intake:
         try:
             await producer.start()
         except (KafkaError, OSError) as failed:
-            await producer.stop()
+            await _stop(producer)
             raise Unavailable(f"Kafka at {self._kafka.bootstrap_servers}: {failed!r}") from failed
+        except asyncio.CancelledError:
+            await _stop(producer)
+            raise
         return producer
 
     async def _drop(self, producer: AIOKafkaProducer) -> None:
         """A failed idempotent producer stays failed."""
         if self._producer is producer:
             self._producer = None
-        await producer.stop()
+        await _stop(producer)
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    """It first waits for what is under way, which may never end."""
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_SECONDS):
+            await producer.stop()
+    except TimeoutError:
+        log.warning("the producer did not stop in time")

@@ -49,6 +49,7 @@ class WebService(Service):
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="warning",
             access_log=False,  # paths hold contacts' keys
             server_header=False,
             proxy_headers=False,
@@ -59,6 +60,7 @@ class WebService(Service):
         )
         self._server = _Server(self._config)
         self._ended = asyncio.Event()
+        self._socket: socket.socket | None = None
 
     @property
     def url(self) -> str:
@@ -78,6 +80,7 @@ class WebService(Service):
 
     @Service.task
     async def _serve(self) -> None:
+        assert self._socket is not None, "it was started"
         try:
             await self._server.serve(sockets=[self._socket])
         finally:
@@ -86,14 +89,18 @@ class WebService(Service):
             raise AssertionError("the server ended though nothing had asked it to")
 
     async def on_stop(self) -> None:
+        if self._socket is not None:
+            await self._drain()
+            self._socket.close()
+        await self._close()
+
+    async def _drain(self) -> None:
         self._server.should_exit = True
         try:
             async with asyncio.timeout(self._drain_timeout_seconds + 1):
                 await self._ended.wait()
         except TimeoutError:
             self._server.force_exit = True
-        self._socket.close()
-        await self._close()
 
 
 class _Server(uvicorn.Server):
