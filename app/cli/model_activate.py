@@ -138,7 +138,7 @@ async def ask(
         rows = [row.activation for row in await model_queries.timeline(engine, tenant)]
         has_contacts = await model_queries.has_contacts(engine, CONTACT_LANE, tenant)
         counted = await model_queries.contacts_of(engine, tenant)
-    active_from = now() + (round(notice_seconds * 1e6) if has_contacts else 0)
+    active_from = _next_second(now() + round(notice_seconds * 1e6)) if has_contacts else now()
     active_from = max([active_from, *(row.active_from for row in rows)])
     topic = topic or Topic.COMMANDS
     partitions = await to.partitions(topic)
@@ -152,6 +152,11 @@ async def ask(
         _check(event)
         await _send_to_all(to, topic, partitions, event)
     return asked
+
+
+def _next_second(at: "Microseconds") -> "Microseconds":
+    """For people to read."""
+    return -(-at // 1_000_000) * 1_000_000
 
 
 def check_stages(current: "Rules", new: "Rules") -> None:
