@@ -24,12 +24,16 @@ from app.api.operations import OPERATION_ROUTES
 from app.api.probes import probes
 from app.api.publishing import PUBLISHING_ROUTES, Publishing
 from app.api.readiness import Readiness
+from app.api.tenant_types import TenantTypes
 from app.api.timeline import timeline
 from app.api.tokens import read_tokens
 from app.bootstrap import INPUTS, for_accounts, now
+from app.domain.rules import Rules
+from app.domain.timeline import EVER, Ruling
 from app.domain.topics import CONTACT_LANE_INPUTS
 from app.inbound.decoding import make_decoder
 from app.models import load_rules
+from app.runtime.ruling import latest_of, ruling_of
 from app.runtime.web import WebService
 from app.settings import Api as ApiSettings
 from app.settings import Settings
@@ -90,9 +94,18 @@ def build_api_service(settings: Settings, metrics: Metrics) -> WebService:
 
 def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, Any]:
     """What routes ask for, by the names they ask by."""
-    rules = load_rules(settings.model, settings.models_dir)
+
+    async def ruling(tenant: str, partition: int) -> Ruling:
+        return await ruling_of(database.engine, settings, partition, tenant)
+
+    async def deciding(tenant: str) -> list[Rules]:
+        """An activation is the same in all partitions: the first tells."""
+        decided = (await ruling(tenant, 0)).spans_after(EVER)
+        to_come = await latest_of(database.engine, settings, tenant)
+        return [*to_come, *(rules for _, _, rules in decided)]
+
+    checker = make_checker(settings, TenantTypes(deciding, time.monotonic))
     models = ModelFiles(settings.model, settings.models_dir)
-    checker = Checker(make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1), now)
     lanes = [
         LaneTopics(lane, given.kafka.group_id, INPUTS[lane])
         for lane, given in zip(INPUTS, (settings, for_accounts(settings)), strict=True)
@@ -101,11 +114,17 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
     return {
         "database": database,
         "models": models,
-        "contacts": ContactReading(database, models, now, folds_max=settings.api.folds_max),
+        "contacts": ContactReading(database, ruling, now, folds_max=settings.api.folds_max),
         "lags": LagReading(settings.kafka, database, lanes, time.time),
         "publishing": Publishing(checker, intake, batch_max=batch_max),
         "commands": Commands(checker, intake),
     }
+
+
+def make_checker(settings: Settings, types: TenantTypes) -> Checker:
+    rules = load_rules(settings.model, settings.models_dir)
+    decode = make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1, tenants=types.by_tenant)
+    return Checker(decode, types, now)
 
 
 def _database(settings: Settings) -> Database:

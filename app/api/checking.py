@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from app.api.problems import FieldError
+from app.api.tenant_types import TenantTypes
 from app.domain.interaction import Interaction, Microseconds
 from app.domain.reasons import Reason
 from app.domain.topics import CONTACT_LANE_INPUTS, Topic
@@ -15,10 +16,17 @@ HEADERS: Final = [("content-type", STRUCTURED.encode())]
 
 
 class Checker:
-    def __init__(self, decode: Decoder, clock: Callable[[], Microseconds]) -> None:
-        """`decode`: with a single partition, so that every record is at home."""
+    def __init__(
+        self, decode: Decoder, types: TenantTypes, clock: Callable[[], Microseconds]
+    ) -> None:
+        """`decode`: with a single partition, so that every record is at home; it knows `types`."""
         self._decode = decode
+        self._types = types
         self._clock = clock
+
+    async def prepare(self, tenant: str) -> None:
+        """Before interactions of a tenant are checked. Raises Unavailable."""
+        await self._types.look_up(tenant)
 
     def interaction(self, value: bytes, topic: Topic) -> Interaction | FieldError:
         """What the lane would make of a CloudEvent in structured mode, or what is wrong with it."""

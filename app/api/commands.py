@@ -75,6 +75,7 @@ class Commands:
             "data": {**body.data, "actor": principal.actor},
         }
         value = msgspec.json.encode(event)
+        await self._checker.prepare(principal.tenant)
         checked = self._checker.interaction(value, Topic.COMMANDS)
         if isinstance(checked, FieldError):
             detail = f"{checked.field}: {checked.detail}"

@@ -10,7 +10,7 @@ from app.domain.as_of import go_back
 from app.domain.calendar import DAY
 from app.domain.contact import Contact
 from app.domain.interaction import Microseconds
-from app.domain.rules import Rules
+from app.domain.timeline import Ruling
 from app.domain.why_not import ERASED, WhyNot, why_not
 from app.storage import queries
 from app.storage.rows import StoredChange
@@ -19,24 +19,24 @@ AHEAD_MAX: Final = 1_096 * DAY
 DATE_CHARS: Final = 10
 
 
-class Models(Protocol):
-    """Which model a tenant's contacts are looked at with."""
-
-    async def of(self, tenant: str) -> Rules: ...
+class Rulings(Protocol):
+    async def __call__(self, tenant: str, partition: int) -> Ruling:
+        """What decides about a tenant's contacts of a partition. Raises Unavailable."""
+        ...
 
 
 class ContactReading:
     def __init__(
         self,
         database: Database,
-        models: Models,
+        rulings: Rulings,
         clock: Callable[[], Microseconds],
         *,
         folds_max: int,
     ) -> None:
         """`folds_max`: how many questions at once may fold a contact again, each in a thread."""
         self.clock = clock
-        self.models = models
+        self._rulings = rulings
         self._database = database
         self._folds = asyncio.Semaphore(folds_max)
 
@@ -51,11 +51,15 @@ class ContactReading:
         contact.load_sealed(sealed)
         return contact
 
-    async def contact_at(self, tenant: str, key: str, at: Microseconds, rules: Rules) -> Contact:
+    async def ruling(self, tenant: str, key: str) -> Ruling:
+        """What decides about a contact, whether there is one or not."""
+        return await self._rulings(tenant, await self._database.home_of(tenant, key))
+
+    async def contact_at(self, tenant: str, key: str, at: Microseconds, ruling: Ruling) -> Contact:
         """As it was, or will be if nothing happens, by what is known now."""
         contact = await self.contact(tenant, key)
         async with self._folds:
-            await asyncio.to_thread(go_back, contact, at, rules)
+            await asyncio.to_thread(go_back, contact, at, ruling)
         return contact
 
     async def history(self, tenant: str, key: str) -> list[StoredChange]:
@@ -69,21 +73,21 @@ class ContactReading:
 
     async def why_not(self, tenant: str, key: str, stage: str) -> WhyNot:
         """Problem 404, or 422 where the model has no such stage."""
-        rules = await self.models.of(tenant)
+        rules = (await self.ruling(tenant, key)).at(self.clock())
         if stage not in (*rules.stages, ERASED):
             raise wrong_field("stage", f"must be one of {', '.join(rules.stages)}")
         contact = await self.contact(tenant, key)
         async with self._folds:
             return await asyncio.to_thread(why_not, key, contact.fold, stage, self.clock(), rules)
 
-    def moment(self, name: str, text: str | None, rules: Rules) -> Microseconds | None:
+    def moment(self, name: str, text: str | None, ruling: Ruling) -> Microseconds | None:
         """An RFC 3339 time; or a date, which means its last moment in the model's time zone.
 
         Problem 422.
         """
         if text is None:
             return None
-        found = rules.instant(text)
+        found = ruling.at(self.clock()).instant(text)
         if found is None:
             raise wrong_field(name, "must be a moment: 2026-03-02 or 2026-03-02T09:14:05Z")
         if found > self.clock() + AHEAD_MAX:

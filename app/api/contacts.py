@@ -86,13 +86,14 @@ async def contact(
     as_of: AsOf = None,
 ) -> ContactAnswer:
     tenant = principal.tenant
-    rules = await contacts.models.of(tenant)
-    then = contacts.moment("as_of", as_of, rules)
+    ruling = await contacts.ruling(tenant, key)
+    then = contacts.moment("as_of", as_of, ruling)
     if then is None:
         found, at = await contacts.contact(tenant, key), contacts.clock()
     else:
-        found, at = await contacts.contact_at(tenant, key, then, rules), then
-    return contact_answer(tenant, key, at, found.seq, rules.at(at).ref, view(found, rules, at))
+        found, at = await contacts.contact_at(tenant, key, then, ruling), then
+    rules = ruling.at(at)
+    return contact_answer(tenant, key, at, found.seq, rules.ref, view(found, rules, at))
 
 
 @get("/contacts/{contact_id:str}/history", summary="Every stage change, or what stood", **READS)
@@ -107,9 +108,9 @@ async def history(
 ) -> History:
     """All records by seq, also those taken back. With `as_of` or `known_at`: the moves that had led
     to that moment, by what was known at that."""
-    rules = await contacts.models.of(principal.tenant)
-    known = contacts.moment("known_at", known_at, rules)
-    true = contacts.moment("as_of", as_of, rules)
+    ruling = await contacts.ruling(principal.tenant, key)
+    known = contacts.moment("known_at", known_at, ruling)
+    true = contacts.moment("as_of", as_of, ruling)
     last_seq = key_of(after, int) or 0
     records = await contacts.history(principal.tenant, key)
     if known is None and true is None:
@@ -135,9 +136,9 @@ async def timers(
     principal: Given[Principal],
     contacts: Given[ContactReading],
 ) -> TimersAnswer:
-    rules = await contacts.models.of(principal.tenant)
+    ruling = await contacts.ruling(principal.tenant, key)
     found = await contacts.contact(principal.tenant, key)
-    armed = timers_of(found.fold, rules.at(contacts.clock()))
+    armed = timers_of(found.fold, ruling.at(contacts.clock()))
     return TimersAnswer(
         contact_id=key,
         stage=found.stage,

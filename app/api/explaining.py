@@ -82,13 +82,13 @@ async def why(
     principal: Given[Principal],
     contacts: Given[ContactReading],
 ) -> Why:
-    rules = await contacts.models.of(principal.tenant)
+    ruling = await contacts.ruling(principal.tenant, key)
     contact = await contacts.contact(principal.tenant, key)
     records = await contacts.history(principal.tenant, key)
     return Why(
         contact.stage,
         [stage_change(each) for each in standing(records)],
-        explain(contact, rules, contacts.clock()),
+        explain(contact, ruling, contacts.clock()),
     )
 
 

@@ -15,9 +15,8 @@ from app.api.principal import Scope
 from app.api.problems import not_found
 from app.domain.finding import Finding as FoundFinding
 from app.domain.lint import lint as lint_model
-from app.domain.rules import Rules
 from app.errors import ModelError
-from app.models import content_hash, load_definition, load_rules, locating, names, rules_of
+from app.models import content_hash, load_definition, locating, names, rules_of
 
 READS: dict[str, Any] = needs(Scope.CONTACTS_READ, "Models")
 
@@ -56,10 +55,6 @@ class ModelFiles:
     def __init__(self, in_force: str, directory: Path | None) -> None:
         self._in_force = in_force
         self._directory = directory
-
-    async def of(self, tenant: str) -> Rules:  # noqa: ARG002 - the seam for activated models
-        """Which model a tenant's contacts are looked at with."""
-        return load_rules(self._in_force, self._directory)
 
     def entries(self) -> list[ModelEntry]:
         shipped = set(names())

@@ -41,6 +41,7 @@ class Publishing:
 
     async def one(self, tenant: str, value: bytes) -> Accepted:
         """Problem 422; Unavailable."""
+        await self._checker.prepare(tenant)
         checked = self._checked(tenant, value)
         if isinstance(checked, FieldError):
             raise _refused([checked])
@@ -50,6 +51,7 @@ class Publishing:
     async def batch(self, tenant: str, body: bytes) -> Accepted:
         """Those that are sound are sent. Problem 422 where none is; Unavailable."""
         values = self._split(body)
+        await self._checker.prepare(tenant)
         sound: list[Outgoing] = []
         errors: list[FieldError] = []
         for index, value in enumerate(values):

@@ -15,6 +15,8 @@ from app.storage import model_queries, queries
 from app.storage.model_queries import TimelineRow
 
 LANE: Final = "contacts"
+_compiled: dict[str, Rules] = {}
+"""By content hash: what was activated never changes, and is asked for again and again."""
 
 
 async def ruling_of(engine: AsyncEngine, settings: Settings, partition: int, tenant: str) -> Ruling:
@@ -56,10 +58,12 @@ async def _as_of(engine: AsyncEngine, partition: int) -> Microseconds:
 
 
 async def _rules(engine: AsyncEngine, content_hash: str) -> Rules:
+    if (known := _compiled.get(content_hash)) is not None:
+        return known
     stored = await model_queries.stored_model(engine, content_hash)
     if stored is None:
         raise FunnelError(
             "a model that was activated is not in the table model any more: restore it from a"
             " backup"
         )
-    return rules_of_stored(stored.definition)
+    return _compiled.setdefault(content_hash, rules_of_stored(stored.definition))

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,23 +12,19 @@ import httpx
 from app import bootstrap_api
 from app.api.access import Access
 from app.api.application import make_application
-from app.api.checking import Checker
 from app.api.commands import Commands
 from app.api.edge import Edge
 from app.api.intake import Intake, Outgoing
 from app.api.principal import Scope
 from app.api.publishing import Publishing
+from app.api.tenant_types import TenantTypes
 from app.api.tokens import read_tokens
 from app.bootstrap_api import ROUTES, build_api
-from app.domain.interaction import Microseconds
-from app.domain.topics import CONTACT_LANE_INPUTS
-from app.inbound.decoding import make_decoder
+from app.domain.rules import Rules
 from app.models import load_rules
-from app.settings import Kafka, Limits, Settings, load
+from app.settings import Kafka, Settings, load
 from app.telemetry.metrics import Metrics
 
-NOW: Microseconds = 1_772_442_845_000_000
-"""2026-03-02T09:14:05Z"""
 NOWHERE = {
     "kafka": {"bootstrap_servers": "127.0.0.1:1"},
     "database": {"url": "postgresql://nobody@127.0.0.1:1/nothing"},
@@ -94,12 +91,16 @@ class Kept(Intake):
         return [json.loads(record.value) for record in self.records]
 
 
+async def default_model(tenant: str) -> list[Rules]:
+    """Nothing was activated."""
+    return [load_rules("b2b-default@1")]
+
+
 @asynccontextmanager
 async def writing(token: str = "everything") -> AsyncIterator[tuple[httpx.AsyncClient, Kept]]:
     """What it writes is kept."""
     kept, found = Kept(), settings()
-    decode = make_decoder(load_rules(found.model), Limits(), CONTACT_LANE_INPUTS, 1)
-    checker = Checker(decode, lambda: NOW)
+    checker = bootstrap_api.make_checker(found, TenantTypes(default_model, time.monotonic))
     database = bootstrap_api._database(found)
     parts = {
         **bootstrap_api._parts(found, database, kept),
