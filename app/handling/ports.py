@@ -1,6 +1,6 @@
 """The seams of the lane: what it needs from Kafka, given to it by the composition root."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from app.domain.interaction import Microseconds
@@ -109,3 +109,15 @@ class Coordinator(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class Register(Protocol):
+    """Who was erased, by routing keys. Both raise Unavailable."""
+
+    async def digest(self, key: str) -> bytes:
+        """What is kept of an erased contact."""
+        ...
+
+    async def erased_among(self, keys: Collection[str]) -> set[str]:
+        """As the last apply left it."""
+        ...

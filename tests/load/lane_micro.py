@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaProducer
 
 from app.bootstrap import now
 from app.domain.topics import CONTACT_LANE_INPUTS
-from app.handling import decider as decider_module
+from app.handling import collecting
 from app.handling.batch import DecidedBatch
 from app.handling.cache import ContactCache
 from app.handling.decider import Decider
@@ -63,11 +63,11 @@ class Clocked:
 
     def within(self, deciding: Decider) -> None:
         """What deciding consists of, where it is called once a batch or turn."""
-        decode_all, collect = deciding._decode_all, deciding._collect
         into: Any = deciding
-        into._decode_all = self.wrap_async("decode", decode_all)
-        into._collect = self.wrap_async("collect and encode", collect)
-        module: Any = decider_module
+        into._decode_all = self.wrap_async("decode", deciding._decode_all)
+        collector: Any = deciding._collector
+        collector.collect = self.wrap_async("collect and encode", deciding._collector.collect)
+        module: Any = collecting
         module.pack = self.wrap("pack segments", module.pack)
 
     def wrap_async(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
