@@ -16,7 +16,7 @@ from app.domain.account_inputs import AccountTold, Teller, account_inputs
 from app.domain.changes import Cause, Change, Command, Signal, View
 from app.domain.contact import Contact
 from app.domain.entry import ACCOUNT
-from app.domain.forgetting import about_erased, ever_linked, refused
+from app.domain.forgetting import about_erased, digest_of_key, ever_linked, refused
 from app.domain.history import Identity, transition_id
 from app.domain.identity import EVIDENCE, WITHDRAWN, whole_log
 from app.domain.interaction import Interaction, Microseconds
@@ -29,6 +29,8 @@ ERASURE: Final = "privacy.erasure_requested"
 STAGE_WORDS: Final = "The person asked to be forgotten: nothing personal is left."
 TRANSITION_WORDS: Final = "A person asked us to forget them."
 
+ERASED_MAX: Final = 256
+"""Digests of keys that a request for linked ones carries."""
 _ACCOUNT_LINKED: Final = "account.linked"
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -122,7 +124,9 @@ def refusal(interaction: Interaction) -> Command | None:
     tenant, erased = interaction.tenant, interaction.contact_id
     sender = str(interaction.data["path"][-1])
     event_id = _hash_of(interaction, erased, sender)
-    return Command(sender, WITHDRAWN, event_id, interaction.time, refused(tenant, erased))
+    return Command(
+        sender, WITHDRAWN, event_id, interaction.time, refused(digest_of_key(tenant, erased))
+    )
 
 
 def linked_keys(contact: Contact) -> tuple[str, ...]:
@@ -136,17 +140,19 @@ def linked_keys(contact: Contact) -> tuple[str, ...]:
 
 def _commands(contact: Contact, interaction: Interaction) -> Iterator[Command]:
     """Each that is linked erases its own linked ones in turn; whoever is erased already drops it.
-    Those that were linked once forget all these keys: what they know of the others came by here."""
-    erased, linked = contact.contact_id, linked_keys(contact)
-    asked = {"request_id": interaction.data.get("request_id")}
+    Those that were linked once forget all that are erased, which they may know by way of this one.
+    """
+    erased, linked, data = contact.contact_id, linked_keys(contact), interaction.data
+    digests = [digest_of_key(contact.tenant, key) for key in (erased, *linked)]
+    digests += [str(each) for each in data.get("erased", ()) if each not in digests]
+    asked = {"request_id": data.get("request_id"), "erased": digests[:ERASED_MAX]}
     for key in linked:
         event_id = _hash_of(interaction, erased, key)
         yield Command(key, ERASURE, event_id, interaction.time, asked)
     for key in sorted(ever_linked(contact).difference(linked)):
-        for name in (erased, *linked):
-            event_id = _hash_of(interaction, erased, key, name)
-            gone = about_erased(contact.tenant, name)
-            yield Command(key, WITHDRAWN, event_id, interaction.time, gone)
+        for digest in digests:
+            event_id = _hash_of(interaction, erased, key, digest)
+            yield Command(key, WITHDRAWN, event_id, interaction.time, about_erased(digest))
 
 
 def _hash_of(interaction: Interaction, *about: str) -> str:

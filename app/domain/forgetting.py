@@ -26,14 +26,14 @@ def digest_of_key(tenant: str, key: str) -> str:
     return blake2b(_encode((tenant, key)), digest_size=16).hexdigest()
 
 
-def about_erased(tenant: str, key: str) -> dict[str, Any]:
+def about_erased(digest: str) -> dict[str, Any]:
     """Data of the identity.withdrawn that says it."""
-    return {"member": digest_of_key(tenant, key), "tag": [0], "is_erased": True}
+    return {"member": digest, "tag": [0], "is_erased": True}
 
 
-def refused(tenant: str, key: str) -> dict[str, Any]:
+def refused(digest: str) -> dict[str, Any]:
     """The same, to one who was linked to it since: the link does not hold."""
-    return {**about_erased(tenant, key), "is_refused": True}
+    return {**about_erased(digest), "is_refused": True}
 
 
 def ever_linked(contact: Contact) -> set[str]:
@@ -54,7 +54,7 @@ def forget(
         return IGNORED
     book.members.pop(erased, None)
     sender.lead_nowhere(erased)
-    sender.tell_erased(sorted(known - {erased}), digest)
+    sender.tell_others(sorted(known - {erased}), about_erased(digest))
 
     def keeps(each: Entry) -> bool:
         return each.member != erased

@@ -209,10 +209,10 @@ class Sender:
         book.cycle = []
         return self._settle()
 
-    def tell_erased(self, others: Sequence[str], digest: str) -> None:
-        """Those that were linked to this one may know the key, too."""
+    def tell_others(self, others: Sequence[str], said: dict[str, Any]) -> None:
+        """Those that were linked to this one may know an erased key, too."""
         for other in others:
-            self._command(other, WITHDRAWN, {"member": digest, "tag": [0], "is_erased": True})
+            self._command(other, WITHDRAWN, said)
 
     def link_visitor(self, form: Entry) -> None:
         """A form told which visitor filled it in: that one is the same person."""
