@@ -1,6 +1,7 @@
 """`funnel replay`: is what is stored what the interactions say?"""
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,14 +62,17 @@ async def _replay(
     from app.domain.topics import CONTACT_LANE_INPUTS
     from app.inbound.decoding import make_decoder
     from app.models import load_rules
+    from app.models.stored import rules_of_stored
+    from app.runtime.deciding import Timelines
     from app.runtime.replay.replay import replay as run
     from app.storage.connect import connect
+    from app.storage.deciding import read_deciding
     from app.storage.ownership import read_lane
     from app.storage.replay_reads import Wanted
 
     async with database(settings):
         pass  # at this release's revision
-    rules = load_rules(settings.model, settings.models_dir)
+    default = load_rules(settings.model, settings.models_dir)
     connection = await connect(settings.database, application_name="funnel-replay")
     try:
         lane = await read_lane(connection, CONTACT_LANE)
@@ -82,13 +86,18 @@ async def _replay(
         if contact is not None:
             home = home_partition(routing_key(tenant or "default", contact), lane.partitions)
             partitions = [each for each in partitions if each == home]
+        deciding = await read_deciding(connection, CONTACT_LANE, tenant)
+        rules = {each: rules_of_stored(found) for each, found in deciding.definitions.items()}
+        decoder = partial(
+            make_decoder, default, settings.limits, CONTACT_LANE_INPUTS, lane.partitions, None
+        )
         with printing.counting("contacts") as progress:
             return await run(
                 connection,
                 CONTACT_LANE,
                 partitions,
-                make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, lane.partitions),
-                rules,
+                decoder,
+                Timelines(default, deciding, rules),
                 wanted=Wanted(tenant, contact),
                 is_repairing=is_repairing,
                 progress=progress,

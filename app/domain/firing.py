@@ -46,7 +46,7 @@ def fire_until(state: State, until: Microseconds, rules: Ruling) -> Iterator[Fir
     for _ in range(FIRED_MAX):
         if state.next_due > until:
             return
-        found = _first(state, rules)
+        found = next_to_fire(state, rules)
         if found is None or found[0].due > until:
             state.next_due = NEVER if found is None else found[0].due
             return
@@ -56,7 +56,8 @@ def fire_until(state: State, until: Microseconds, rules: Ruling) -> Iterator[Fir
     raise RuleError("a timer arms itself for ever")
 
 
-def _first(state: State, rules: Ruling) -> tuple[Timer, Rules] | None:
+def next_to_fire(state: State, rules: Ruling) -> tuple[Timer, Rules] | None:
+    """With the model that fires it."""
     for start, end, in_force in rules.spans_after(state.head_time):
         if start > state.head_time and state.stage in in_force.stage_map:
             return Timer(start, -1, MAPPED, start, start), in_force

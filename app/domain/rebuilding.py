@@ -4,6 +4,7 @@ from app.domain.contact import Contact
 from app.domain.decide import decide
 from app.domain.firing import fire_until
 from app.domain.interaction import Address, Interaction, Microseconds
+from app.domain.rewriting import bring_up_to_date, needs_all
 from app.domain.shadow import Evidence
 from app.domain.timeline import Ruling
 
@@ -25,7 +26,7 @@ class Rebuilt:
     def tell(self, item: Interaction, address: Address, rules: Ruling, as_of: Microseconds) -> None:
         """The next that arrived. Raises RuleError."""
         contact = self.contact
-        if contact.needs_sealed(item):
+        if needs_all(contact, rules) or contact.needs_sealed(item):
             contact.load_sealed(self._sealed)
         decide(contact, item, address, rules, as_of)
 
@@ -34,6 +35,14 @@ class Rebuilt:
         taken = self.contact.take_change()
         if taken is not None:
             self._chunks |= {chunk.chunk: chunk.body for chunk in taken[1]}
+
+    def bring_up_to_date(self, rules: Ruling) -> None:
+        """With what was activated since something arrived last."""
+        contact = self.contact
+        if contact.book.generation != rules.generation:
+            contact.load_sealed(self._sealed)
+            bring_up_to_date(contact, rules)
+            self.store()
 
     def fire(self, rules: Ruling, until: Microseconds) -> None:
         """The timers that fired by the clock: no interaction says when they did."""

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from app.domain.entry import Entry
+from app.domain.firing import next_to_fire
 from app.domain.history import Identity, transition_id
 from app.domain.interaction import Microseconds
 from app.domain.log import text_of, unpack
@@ -17,7 +18,6 @@ from app.domain.rebuilding import Rebuilt
 from app.domain.shadow import Evidence, steps_of
 from app.domain.state import State
 from app.domain.timeline import Ruling
-from app.domain.timers import first_due
 
 _HINTS: Final = ("next_due",)
 """Fields of the state of which any value no later than the truth will do."""
@@ -83,13 +83,14 @@ def standing(evidence: Evidence) -> dict[str, Standing]:
 
 def differences(live: Live, rebuilt: Rebuilt, rules: Ruling) -> list[Difference]:
     """With the rebuilt contact brought to where the live one stands."""
+    rebuilt.bring_up_to_date(rules)
     rebuilt.fire(rules, _fired_until(live.evidence.book.state, rules))
     ours = rebuilt.evidence()
     found = [
         *_of_state(live, ours.book.state, rules),
         *_of_book(live.evidence, ours),
         *_of_entries(entries_of(live.evidence), entries_of(ours)),
-        *_of_moves("history", live.history, standing(ours)),
+        *_of_moves("history", _renamed(live.history, standing(ours), rules), standing(ours)),
         *_of_moves("log", standing(live.evidence), standing(ours)),
     ]
     key = ours.tenant, ours.contact_id
@@ -99,8 +100,8 @@ def differences(live: Live, rebuilt: Rebuilt, rules: Ruling) -> list[Difference]
 def _fired_until(state: State, rules: Ruling) -> Microseconds:
     """Up to where the clock was asked about: what the head itself has armed may wait for it."""
     head = state.head_time
-    waiting = first_due(state, rules.at(head))
-    return head - 1 if waiting is not None and waiting.due <= head else head
+    waiting = next_to_fire(state, rules)
+    return head - 1 if waiting is not None and waiting[0].due <= head else head
 
 
 def is_older(live: Live, first_batch: int) -> bool:
@@ -128,9 +129,10 @@ def _of_state(live: Live, ours: State, rules: Ruling) -> Iterator[Found]:
             yield f"state.{name}", getattr(book.state, name), getattr(ours, name)
     if book.primary is not None:
         return
-    due = first_due(ours, rules.at(ours.head_time))
-    if due is None:
+    found = next_to_fire(ours, rules)
+    if found is None:
         return
+    due, _ = found
     if book.state.next_due > due.due:
         yield "state.next_due", book.state.next_due, due.due
     by = max(due.due, book.backfilled_until)
@@ -160,6 +162,16 @@ def _unlike(entry: Entry, beside: Entry) -> str:
         name for name in Entry.__struct_fields__ if getattr(entry, name) != getattr(beside, name)
     ]
     return f"{entry.type} {entry.id}: " + ", ".join(f"{n} {getattr(entry, n)}" for n in other)
+
+
+def _renamed(told: Moves, ours: Moves, rules: Ruling) -> Moves:
+    """What stands unchanged after a re-fold keeps the name of the model that told it."""
+    if not rules.refolded:
+        return told
+    return {
+        tid: move._replace(model=ours[tid].model) if tid in ours else move
+        for tid, move in told.items()
+    }
 
 
 def _of_moves(where: str, live: Moves, ours: Moves) -> Iterator[Found]:

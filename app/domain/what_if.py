@@ -18,7 +18,7 @@ from app.domain.fold import Made
 from app.domain.interaction import Microseconds
 from app.domain.log import Logged, unpack
 from app.domain.rules import Rules
-from app.domain.shadow import Evidence, fire, fold, rest, shadow_of, stages_only, steps_of
+from app.domain.shadow import Evidence, fire, fold, rest, shadow_of, steps_of
 from app.domain.timeline import Ruling
 from app.domain.what_if_moves import Move, logged_moves, move_of
 from app.domain.what_if_report import Decided, Moved, Sample
@@ -31,12 +31,20 @@ OVERRIDE: Final = ("stage.override",)
 class WhatIf:
     """Weighs one contact after another; what was counted is in `tally`."""
 
-    def __init__(self, current: Ruling, candidate: Rules, until: Microseconds) -> None:
-        self._told = candidate
-        self._current, self._candidate = shadow_of(current), stages_only(candidate)
+    def __init__(
+        self, current: Ruling, candidate: Rules, until: Microseconds, *, tally: Tally | None = None
+    ) -> None:
+        """A candidate is folded over all history, as by a re-fold; but one that is in force
+        already, as it came into force."""
+        is_same = current.at(until) is candidate
+        self._told: Ruling = current if is_same else candidate
+        self._day = candidate.day
+        self._current = shadow_of(current)
+        self._candidate = self._current if is_same else shadow_of(candidate)
         self._until = until
-        self._new_fields = fields_lacking(current.at(until), candidate)
-        self.tally = Tally()
+        self._in_force_ref = current.at(until).ref
+        self._new_fields = {} if is_same else fields_lacking(current.at(until), candidate)
+        self.tally = Tally() if tally is None else tally
 
     def weigh(self, evidence: Evidence) -> None:
         """Linked identities are part of their primary and are not counted themselves."""
@@ -55,6 +63,7 @@ class WhatIf:
         then = [move_of(move, self._candidate) for move in made]
         now, stage, is_customer = self._in_force(evidence, steps, entries)
         tally.contacts += 1
+        tally.models[self._in_force_ref] += 1
         tally.interactions += len(entries)
         self._count(tally.current, now, stage, is_customer)
         self._count(tally.candidate, then, state.stage, state.is_customer)
@@ -85,7 +94,7 @@ class WhatIf:
         side.stages[stage] += 1
         side.customers += is_customer
         for move in moves:
-            month = month_of(self._told.day(move.time))
+            month = month_of(self._day(move.time))
             side.moves[month, move.transition, move.from_stage, move.to_stage] += 1
             if move.is_handoff:
                 side.handoffs[month] += 1
@@ -104,7 +113,7 @@ class WhatIf:
         if same >= SAMPLES_PER_PAIR:
             return
         state, made = fold(entries, self._told, self._until)
-        ways = ways_out(state, self._until, self._told)
+        ways = ways_out(state, self._until, self._told.at(self._until))
         self.tally.samples.append(
             Sample(
                 evidence.tenant,

@@ -1,7 +1,7 @@
 """From what was counted to the report."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
@@ -10,11 +10,15 @@ from app.domain.what_if_report import Lack, Month, PairCount, Report, StageCount
 from app.domain.what_if_tally import Side, Tally
 
 
-def report_of(tally: Tally, current: Rules, candidate: Rules, until: Microseconds) -> Report:
+def report_of(
+    tally: Tally, known: Sequence[Rules], candidate: Rules, until: Microseconds
+) -> Report:
+    """`known`: every model that may be in force; the first one where there are no contacts."""
+    current = [each for each in known if tally.models[each.ref]] or [known[0]]
     sides = (tally.current, tally.candidate)
     movers = [PairCount(*pair, n) for pair, n in tally.pairs.most_common() if pair[0] != pair[1]]
     return Report(
-        current=current.ref,
+        current=", ".join(dict.fromkeys(each.ref for each in current)),
         candidate=candidate.ref,
         until=until,
         contacts=tally.contacts,
@@ -35,12 +39,13 @@ def report_of(tally: Tally, current: Rules, candidate: Rules, until: Microsecond
         samples=tally.samples,
         refused=tally.refused,
         refusal=tally.refusal,
-        notes=list(_notes(current, candidate)),
+        notes=[note for each in current for note in _notes(each, candidate)],
     )
 
 
-def _stages(current: Rules, candidate: Rules) -> list[str]:
-    return list(dict.fromkeys(("none", *current.stages, *candidate.stages)))
+def _stages(current: Sequence[Rules], candidate: Rules) -> list[str]:
+    every = (stage for each in (*current, candidate) for stage in each.stages)
+    return list(dict.fromkeys(("none", *every)))
 
 
 def _transitions(*sides: Side) -> list[TransitionCount]:

@@ -36,6 +36,8 @@ class Tally:
         self.current, self.candidate = Side(), Side()
         self.pairs: Counter[tuple[str, str]] = Counter()
         """(stage now, stage then), of all contacts."""
+        self.models: Counter[str] = Counter()
+        """Contacts, by the model in force."""
         self.lacking: Counter[tuple[str, str]] = Counter()
         """(type, field): interactions that were logged without it."""
         self.refused = 0
@@ -50,6 +52,7 @@ class Tally:
         self.current.add(other.current)
         self.candidate.add(other.candidate)
         self.pairs += other.pairs
+        self.models += other.models
         self.lacking += other.lacking
         self.refused += other.refused
         self.refusal = self.refusal or other.refusal

@@ -35,6 +35,7 @@ class Snapshot(NamedTuple):
     """Some contacts, and the batch after which they are so."""
 
     batch_seq: int
+    as_of: Microseconds
     contacts: list[Live]
     after: Place | None
 
@@ -128,8 +129,8 @@ async def snapshot(
     with reading("reading contacts"):
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             rows = await connection.fetch(_ROWS, partition, *after, *last, *wanted, limit)
-            batch_seq = await connection.fetchval(
-                "SELECT batch_seq FROM lane_partition WHERE lane = $1 AND partition = $2",
+            decided = await connection.fetchrow(
+                "SELECT batch_seq, as_of FROM lane_partition WHERE lane = $1 AND partition = $2",
                 lane,
                 partition,
             )
@@ -149,7 +150,8 @@ async def snapshot(
         )  # fmt: skip
     is_end = len(rows) < limit and len(kept) == len(rows)
     place = START if not kept else (kept[-1][0]["tenant"], kept[-1][0]["contact_id"])
-    return Snapshot(batch_seq or 0, contacts, None if is_end else place)
+    batch_seq, as_of = decided or (0, 0)
+    return Snapshot(batch_seq, as_of, contacts, None if is_end else place)
 
 
 async def _history(

@@ -1,5 +1,7 @@
 """What a worker stored equals what its batches say: replay after traffic through real topics."""
 
+from functools import partial
+
 from pydantic import SecretStr
 
 from app.bootstrap import CONTACT_LANE
@@ -7,9 +9,11 @@ from app.domain.routing import home_partition
 from app.domain.topics import CONTACT_LANE_INPUTS
 from app.inbound.decoding import make_decoder
 from app.models import load_rules
+from app.runtime.deciding import Timelines
 from app.runtime.replay.replay import replay
 from app.settings import Database, Limits
 from app.storage.connect import connect
+from app.storage.deciding import read_deciding
 from tests.scenario.conftest import PARTITIONS, Service
 from tests.scenario.test_mission import DEMO, REPLY, SIGN_UP, TALK, sector
 
@@ -33,8 +37,9 @@ async def test_replay_equals_live_after_traffic_through_real_topics(service: Ser
     url = Database(url=SecretStr(service.database_url))
     connection = await connect(url, application_name="replay")
     try:
-        decode = make_decoder(RULES, Limits(), CONTACT_LANE_INPUTS, PARTITIONS)
-        report = await replay(connection, CONTACT_LANE, range(PARTITIONS), decode, RULES)
+        decoder = partial(make_decoder, RULES, Limits(), CONTACT_LANE_INPUTS, PARTITIONS, None)
+        timelines = Timelines(RULES, await read_deciding(connection, CONTACT_LANE), {})
+        report = await replay(connection, CONTACT_LANE, range(PARTITIONS), decoder, timelines)
     finally:
         await connection.close()
     assert report.differences == []

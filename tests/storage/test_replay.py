@@ -1,6 +1,7 @@
 """Replay on a real database: equal to live, and exactly what was changed is found."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import asyncpg
 import pytest
@@ -9,16 +10,19 @@ from app.domain.book import decode_book, encode_book
 from app.domain.topics import CONTACT_LANE_INPUTS
 from app.inbound.decoding import make_decoder
 from app.models import load_rules
+from app.runtime.deciding import Timelines
 from app.runtime.replay.replay import replay
 from app.runtime.replay.report import ReplayReport
 from app.settings import Database, Limits
+from app.storage.deciding import Deciding
 from app.storage.repair import Repair, repair
 from app.storage.replay_reads import Wanted
 from tests.load.filling import LANE, filled
 
 RULES = load_rules("b2b-default@1")
 PARTITIONS = 3
-DECODE = make_decoder(RULES, Limits(), CONTACT_LANE_INPUTS, PARTITIONS)
+DECODER = partial(make_decoder, RULES, Limits(), CONTACT_LANE_INPUTS, PARTITIONS, None)
+NOBODY_ELSE = Timelines(RULES, Deciding({}, {}, {}), {})
 CONTACTS, INTERACTIONS = 60, 2_700
 UNTIL = 1_790_000_000.0
 
@@ -42,7 +46,7 @@ async def replayed(
     **wanted: str,
 ) -> ReplayReport:
     return await replay(
-        connection, LANE, partitions, DECODE, RULES, wanted=Wanted(**wanted),
+        connection, LANE, partitions, DECODER, NOBODY_ELSE, wanted=Wanted(**wanted),
         is_repairing=is_repairing, bucket_bytes=bucket_bytes,
     )  # fmt: skip
 

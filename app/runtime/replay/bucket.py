@@ -1,25 +1,30 @@
 """The contacts of one key range, rebuilt in memory from the batches of their partition."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 
 import asyncpg
 
 from app.domain.erasure import ERASURE
-from app.domain.interaction import Address, Interaction
+from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.rebuilding import Rebuilt
 from app.domain.replay_difference import Difference
 from app.domain.timeline import Ruling
 from app.errors import RuleError
+from app.handling.known_types import Known, KnownTypes
 from app.handling.records import Decoder, SourceRecord
 from app.handling.traces import is_blank
+from app.runtime.deciding import Timelines
 from app.runtime.replay.report import ReplayReport
 from app.storage.evidence_scan import Place
 from app.storage.replay_reads import Batch, Span, Wanted, batches
 from app.storage.segments import unpack
 
+MakeDecoder = Callable[[Mapping[str, Known]], Decoder]
+"""Of the types that tenants have whose model was activated; it grows as batches are told."""
+
 
 class Bucket:
-    """`contacts` is as of batch `at`; it only ever goes forward."""
+    """`contacts` is as of batch `at`; it only ever goes forward, and so do the models."""
 
     def __init__(
         self,
@@ -29,8 +34,8 @@ class Bucket:
         span: Span,
         keys: tuple[Place, Place | None],
         wanted: Wanted,
-        decode: Decoder,
-        rules: Ruling,
+        make_decoder: MakeDecoder,
+        timelines: Timelines,
         report: ReplayReport,
     ) -> None:
         """`keys`: after the one, up to the other (None: without an end)."""
@@ -39,8 +44,9 @@ class Bucket:
         self._partition = partition
         self._after, self._end = keys
         self._wanted = wanted
-        self._decode = decode
-        self._rules = rules
+        known = KnownTypes()
+        self._rulings = timelines.rulings(partition, 0, known)
+        self._decode = make_decoder(known.by_tenant)
         self._report = report
         self.at = span.first - 1
         self.contacts: dict[Place, Rebuilt] = {}
@@ -58,6 +64,11 @@ class Bucket:
                 self._missing(self.at + 1, last)
                 self.at = last
 
+    def ruling(self, tenant: str, as_of: Microseconds) -> Ruling:
+        """What decides about a tenant's contacts once the partition is decided up to `as_of`."""
+        self._rulings.advance(as_of)
+        return self._rulings.in_force.get(tenant, self._rulings.default)
+
     def without(self, seen: Collection[Place]) -> list[Place]:
         """Rebuilt contacts that are not among these."""
         return [
@@ -67,6 +78,7 @@ class Bucket:
         ]
 
     def _fold(self, batch: Batch) -> None:
+        self._rulings.advance(batch.as_of)
         touched: dict[Place, Rebuilt] = {}
         for ordinal, record in enumerate(unpack(batch.events, SourceRecord)):
             if is_blank(record):
@@ -85,8 +97,9 @@ class Bucket:
             rebuilt = self.contacts.get(place)
             if rebuilt is None:
                 rebuilt = self.contacts[place] = Rebuilt(*place)
+            ruling = self.ruling(item.tenant, batch.as_of)
             try:
-                rebuilt.tell(item, Address(batch.batch_seq, ordinal), self._rules, batch.as_of)
+                rebuilt.tell(item, Address(batch.batch_seq, ordinal), ruling, batch.as_of)
             except RuleError as refused:
                 rebuilt.contact.rollback()
                 self._report.differs([Difference(*place, "rule", "applied", str(refused))])

@@ -12,9 +12,8 @@ import asyncpg
 
 from app.domain.rebuilding import Rebuilt
 from app.domain.replay_difference import Difference, Live, differences, is_older
-from app.domain.timeline import Ruling
-from app.handling.records import Decoder
-from app.runtime.replay.bucket import Bucket
+from app.runtime.deciding import Timelines
+from app.runtime.replay.bucket import Bucket, MakeDecoder
 from app.runtime.replay.report import ReplayReport
 from app.storage.evidence_scan import START, Place
 from app.storage.repair import Repair, repair
@@ -31,8 +30,8 @@ async def replay(
     connection: asyncpg.Connection,
     lane: str,
     partitions: Sequence[int],
-    decode: Decoder,
-    rules: Ruling,
+    make_decoder: MakeDecoder,
+    timelines: Timelines,
     *,
     wanted: Wanted = Wanted(),  # noqa: B008 - immutable
     is_repairing: bool = False,
@@ -48,9 +47,9 @@ async def replay(
         for end in [*ends[:-1], None]:
             keys = (after, end)
             rebuilding = Bucket(
-                connection, lane, partition, kept, keys, wanted, decode, rules, report
+                connection, lane, partition, kept, keys, wanted, make_decoder, timelines, report
             )
-            await _Range(rebuilding, connection, lane, partition, kept, keys, wanted, rules,
+            await _Range(rebuilding, connection, lane, partition, kept, keys, wanted,
                          is_repairing, report, progress).compare()  # fmt: skip
             after = end or after
     return report
@@ -68,7 +67,6 @@ class _Range:
         kept: Span,
         keys: tuple[Place, Place | None],
         wanted: Wanted,
-        rules: Ruling,
         is_repairing: bool,
         report: ReplayReport,
         progress: Progress,
@@ -80,7 +78,6 @@ class _Range:
         self._kept = kept
         self._after, self._end = keys
         self._wanted = wanted
-        self._rules = rules
         self._is_repairing = is_repairing
         self._report = report
         self._progress = progress
@@ -115,14 +112,15 @@ class _Range:
         if is_older(live, self._kept.first):
             self._report.too_old += 1
             return
-        if live.evidence.book.generation != self._rules.generation:
+        ruling = self._bucket.ruling(place[0], page.as_of)
+        if live.evidence.book.generation != ruling.generation:
             self._report.behind += 1
             return
         rebuilt = self._bucket.contacts.get(place)
         found = (
             [Difference(*place, "contact", live.stage, "no interaction of it was kept")]
             if rebuilt is None or rebuilt.is_empty
-            else differences(live, rebuilt, self._rules)
+            else differences(live, rebuilt, ruling)
         )
         if found:
             await self._differs(page, place, live, found)

@@ -11,14 +11,15 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import Any, Final
 
-from app.domain.model import compile_model
 from app.domain.what_if_report import Report
 from app.domain.what_if_result import report_of
 from app.domain.what_if_tally import Tally
 from app.errors import FunnelError
+from app.models.stored import rules_of_stored
 from app.runtime.what_if.worker import PART_CONTACTS, Task, Weighed, begin, weigh
 from app.settings import Database
 from app.storage.connect import connect
+from app.storage.deciding import Deciding, read_deciding
 from app.storage.evidence_scan import START, Extent, extent
 
 PROCESSES: Final = 2
@@ -32,7 +33,7 @@ Definition = dict[str, Any]
 async def simulate(
     database: Database,
     lane: str,
-    current: Definition,
+    default: Definition,
     candidate: Definition,
     *,
     tenant: str | None = None,
@@ -40,13 +41,16 @@ async def simulate(
     processes: int = PROCESSES,
     progress: Progress = lambda _done, _all: None,
 ) -> Report:
-    """Complete definitions of both models. Up to now, by PostgreSQL's clock.
+    """Each tenant's models in force against another one; up to now, by PostgreSQL's clock.
+
+    Complete definitions; `default`: of the model that decides where none was activated.
 
     `limit_contacts`: of all partitions alike. Raises ModelError, Unavailable, FunnelError.
     """
-    rules = compile_model(current), compile_model(candidate)
-    there = await _look(database, lane, tenant)
-    task = Task(database, current, candidate, there.now, tenant)
+    checked = rules_of_stored(default), rules_of_stored(candidate)
+    there, deciding = await _look(database, lane, tenant)
+    known = [checked[0], *(rules_of_stored(each) for each in deciding.definitions.values())]
+    task = Task(database, default, candidate, deciding, there.now, tenant)
     pool = ProcessPoolExecutor(
         processes, mp_context=get_context("spawn"), initializer=begin, initargs=(task,)
     )
@@ -59,13 +63,14 @@ async def simulate(
         ) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return report_of(tally, *rules, there.now)
+    return report_of(tally, known, checked[1], there.now)
 
 
-async def _look(database: Database, lane: str, tenant: str | None) -> Extent:
+async def _look(database: Database, lane: str, tenant: str | None) -> tuple[Extent, Deciding]:
     connection = await connect(database, application_name="funnel-simulate")
     try:
-        return await extent(connection, lane, tenant)
+        deciding = await read_deciding(connection, lane, tenant)
+        return await extent(connection, lane, tenant), deciding
     finally:
         await connection.close()
 

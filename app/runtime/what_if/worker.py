@@ -8,21 +8,26 @@ import asyncio
 import os
 import signal
 import threading
+from functools import lru_cache
 from multiprocessing import parent_process
 from typing import Any, Final, NamedTuple
 
 import asyncpg
 
 from app.domain.interaction import Microseconds
-from app.domain.model import compile_model
 from app.domain.what_if import WhatIf
 from app.domain.what_if_tally import Tally
 from app.errors import FunnelError, Unavailable
+from app.models import content_hash
+from app.models.stored import rules_of_stored
+from app.runtime.deciding import Timelines
 from app.settings import Database
 from app.storage.connect import connect
+from app.storage.deciding import Deciding
 from app.storage.evidence_scan import Place, read_page
 
 PAGE_CONTACTS: Final = 200
+TENANTS_KEPT: Final = 64
 PART_CONTACTS: Final = 2_000
 """In one call: about a quarter of a second, so that progress is seen."""
 
@@ -31,9 +36,12 @@ class Task(NamedTuple):
     """What is the same for all processes and calls."""
 
     database: Database
-    current: dict[str, Any]
+    default: dict[str, Any]
+    """Of the model that decides where none was activated."""
     candidate: dict[str, Any]
     """Complete definitions, not names: what was checked is what is folded."""
+    deciding: Deciding
+    """Who has which model, as it was when the simulation began."""
     until: Microseconds
     tenant: str | None
 
@@ -50,7 +58,30 @@ class _Here(NamedTuple):
     task: Task
     loop: asyncio.Runner
     connection: asyncpg.Connection
-    what_if: WhatIf
+    judges: "Judges"
+
+
+class Judges:
+    """Of this process: who weighs a partition's contacts of a tenant."""
+
+    def __init__(self, task: Task) -> None:
+        default, candidate = (content_hash(each) for each in (task.default, task.candidate))
+        stored = task.deciding
+        every = {default: task.default, candidate: task.candidate, **stored.definitions}
+        rules = {each: rules_of_stored(definition) for each, definition in every.items()}
+        self._timelines = Timelines(rules[default], stored, rules)
+        self._candidate, self._until = rules[candidate], task.until
+        self._of_default = WhatIf(rules[default], rules[candidate], task.until)
+        self._in_force = lru_cache(maxsize=TENANTS_KEPT)(self._timelines.in_force)
+        self._of_tenant = lru_cache(maxsize=TENANTS_KEPT)(self._made)
+
+    def of(self, partition: int, tenant: str) -> WhatIf:
+        if tenant not in self._in_force(partition):
+            return self._of_default
+        return self._of_tenant(partition, tenant)
+
+    def _made(self, partition: int, tenant: str) -> WhatIf:
+        return WhatIf(self._in_force(partition)[tenant], self._candidate, self._until)
 
 
 _here: _Here | None = None
@@ -64,8 +95,7 @@ def begin(task: Task) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     loop = asyncio.Runner()
     connection = loop.run(connect(task.database, application_name="funnel-simulate"))
-    rules = compile_model(task.current), compile_model(task.candidate)
-    _here = _Here(task, loop, connection, WhatIf(*rules, task.until))
+    _here = _Here(task, loop, connection, Judges(task))
 
 
 def weigh(partition: int, after: Place, limit: int) -> Weighed:
@@ -81,14 +111,16 @@ def weigh(partition: int, after: Place, limit: int) -> Weighed:
 
 
 async def _weigh(here: _Here, partition: int, after: Place, limit: int) -> Weighed:
-    here.what_if.tally = tally = Tally()
+    tally = Tally()
     read = 0
     place: Place | None = after
     while place is not None and read < limit:
         wanted = min(PAGE_CONTACTS, limit - read)
         page = await read_page(here.connection, partition, place, here.task.tenant, wanted)
         for evidence in page.contacts:
-            here.what_if.weigh(evidence)
+            what_if = here.judges.of(partition, evidence.tenant)
+            what_if.tally = tally
+            what_if.weigh(evidence)
         read += len(page.contacts)
         place = page.after
     return Weighed(tally, read, place)

@@ -34,7 +34,7 @@ def tally() -> Tally:
 def test_who_moves_is_told_with_the_decision_and_what_is_missing(
     tally: Tally, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model_simulate._print(report_of(tally, NOW, THEN, START + DAY))
+    model_simulate._print(report_of(tally, [NOW], THEN, START + DAY))
     told = capsys.readouterr().out
     assert "crm-1: opportunity, would be lead" in told
     assert "now by T3 on 2026-03-02" in told
@@ -46,7 +46,7 @@ def test_who_moves_is_told_with_the_decision_and_what_is_missing(
 
 
 def test_what_happened_is_told_by_month(tally: Tally) -> None:
-    (month,) = report_of(tally, NOW, THEN, START + DAY).months
+    (month,) = report_of(tally, [NOW], THEN, START + DAY).months
     assert (month.month, month.opportunities, month.handoffs) == ("2026-03", (1, 0), (1, 0))
     assert month.moves == (3, 1)
 
