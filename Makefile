@@ -33,8 +33,8 @@ dev: $(STAMP) ## Run the service on an embedded Kafka and PostgreSQL
 	@$(FUNNEL) dev $(ARGS)
 
 .PHONY: test
-test: $(STAMP) ## Run the tests on a real Kafka and PostgreSQL (under 10 minutes)
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(STAMP) ## Run the tests on a real Kafka and PostgreSQL (under 10 minutes; ARGS: some of them)
+	@if [ -n "$(ARGS)" ]; then $(BIN)/python -m pytest $(ARGS); else $(BIN)/python -m tests.run; fi
 
 .PHONY: check
 check: $(STAMP) ## Lint, types and layers
