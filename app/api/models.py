@@ -55,10 +55,17 @@ class ModelFiles:
     def __init__(self, in_force: str, directory: Path | None) -> None:
         self._in_force = in_force
         self._directory = directory
+        self._shipped: dict[str, ModelEntry] = {}
 
     def entries(self) -> list[ModelEntry]:
-        shipped = set(names())
-        return [self._entry(name, name not in shipped) for name in names(self._directory)]
+        """Own ones are read each time: somebody may be writing them."""
+        shipped = names()
+        for name in shipped:
+            if name not in self._shipped:
+                self._shipped[name] = self._entry(name, is_own=False)
+        own = [name for name in names(self._directory) if name not in self._shipped]
+        found = [*self._shipped.values(), *(self._entry(name, is_own=True) for name in own)]
+        return sorted(found, key=lambda entry: entry.model)
 
     def findings(self, name: str) -> list[FoundFinding]:
         """Problem 404."""
@@ -71,7 +78,7 @@ class ModelFiles:
         except ModelError as refused:
             return [FoundFinding("refused", self._shown(str(refused)))]
 
-    def _entry(self, name: str, is_own: bool) -> ModelEntry:
+    def _entry(self, name: str, *, is_own: bool) -> ModelEntry:
         entry = ModelEntry(name, is_own, name == self._in_force)
         try:
             definition, lines = load_definition(name, self._directory)
