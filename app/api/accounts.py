@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from app.api.contacts import decoded_key
-from app.api.cursor import After, Limit, cursor_of, key_of
+from app.api.cursor import After, Limit, Text, cursor_of, key_of
 from app.api.database import ACCOUNT_LANE, Database
 from app.api.describing import needs
 from app.api.principal import Principal, Scope
@@ -22,7 +22,8 @@ from app.storage.account_rows import AccountMember, AccountSummary, PastChange
 HISTORY_MAX = 20
 READS: dict[str, Any] = needs(Scope.CONTACTS_READ, "Accounts")
 StageFilter = Annotated[
-    str | None, QueryParameter(description="Only in this stage.", max_length=64)
+    str | None,
+    QueryParameter(description="Only in this stage.", max_length=64, pattern="^[^\\x00]*$"),
 ]
 
 
@@ -95,7 +96,7 @@ async def accounts(
     limit: Limit = 50,
     after: After = None,
 ) -> AccountPage:
-    last = key_of(after, str)
+    last = key_of(after, Text)
     found = await account_queries.accounts(
         database.engine, principal.tenant, limit=limit + 1, stage=stage, after=last
     )
@@ -111,7 +112,7 @@ async def account(
     limit: Limit = 100,
     after: After = None,
 ) -> AccountAnswer:
-    last = key_of(after, str)
+    last = key_of(after, Text)
     tenant, engine = principal.tenant, database.engine
     home = await database.home_of(tenant, account_key, ACCOUNT_LANE)
     summary = await account_queries.account(engine, home, tenant, account_key)

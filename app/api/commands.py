@@ -40,7 +40,7 @@ IdempotencyKey = Annotated[
 class CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     command: str
     data: dict[str, Any] = {}
-    time: str | None = None
+    time: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class CommandAccepted(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ class Commands:
             "type": kind.type,
             "subject": contact_id,
             "tenantid": principal.tenant,
-            **({} if body.time is None else {"time": body.time}),
+            **({} if body.time is msgspec.UNSET else {"time": body.time}),
             "data": {**body.data, "actor": principal.actor},
         }
         value = msgspec.json.encode(event)

@@ -10,7 +10,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from app.api.contact_reading import ContactReading
-from app.api.cursor import After, Limit, cursor_of, key_of
+from app.api.cursor import After, Limit, Number, cursor_of, key_of
 from app.api.describing import needs
 from app.api.principal import Principal, Scope
 from app.api.problems import not_found
@@ -111,7 +111,7 @@ async def history(
     ruling = await contacts.ruling(principal.tenant, key)
     known = contacts.moment("known_at", known_at, ruling)
     true = contacts.moment("as_of", as_of, ruling)
-    last_seq = key_of(after, int) or 0
+    last_seq = key_of(after, Number) or 0
     records = await contacts.history(principal.tenant, key)
     if known is None and true is None:
         following = [each for each in records if each.change.seq > last_seq]

@@ -15,6 +15,10 @@ After = Annotated[
     str | None, QueryParameter(max_length=4096, description="The `next` of the answer before.")
 ]
 
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Text = Annotated[str, msgspec.Meta(max_length=256, pattern="^[^\\x00]*$")]
+"""Keys that PostgreSQL can hold: a cursor may have been made by anybody."""
+
 
 def cursor_of(key: Any) -> str:
     return urlsafe_b64encode(msgspec.msgpack.encode(key)).decode().rstrip("=")

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from app.domain.routing import home_partition, routing_key
 from app.domain.topics import Topic
@@ -15,6 +15,8 @@ from app.inbound.event import STRUCTURED
 from app.settings import Kafka
 
 HEADERS: Final = [("content-type", STRUCTURED.encode())]
+PUT_TIMEOUTS: Final = 2
+"""So many request time-outs a record may take."""
 STOP_TIMEOUT_SECONDS: Final = 2.0
 
 log = structlog.get_logger(__name__)
@@ -45,11 +47,18 @@ class Intake:
 
     async def put(self, records: Sequence[Outgoing]) -> None:
         """Returns once the brokers have all of them. Raises Unavailable: some of them may be there,
-        and sending all again is safe, for the lanes know them by their ids."""
+        or come later, and sending all again is safe, for the lanes know them by their ids."""
         producer = await self._started()
         try:
-            sent = [await self._send(producer, record) for record in records]
-            await asyncio.gather(*sent)
+            async with asyncio.timeout(PUT_TIMEOUTS * self._kafka.request_timeout_seconds):
+                sent = [await self._send(producer, record) for record in records]
+                await asyncio.wait(sent)  # without cancelling them when it takes too long
+            failures = [failed for each in sent if (failed := each.exception()) is not None]
+            if failures:
+                raise failures[0]
+        except (TimeoutError, KafkaTimeoutError) as late:
+            # An idempotent producer never gives up; it goes on once the brokers are back.
+            raise Unavailable("Kafka did not take a record in time") from late
         except (KafkaError, OSError) as failed:
             await self._drop(producer)
             raise Unavailable(f"Kafka did not take a record: {failed!r}") from failed

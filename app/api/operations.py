@@ -11,7 +11,7 @@ from litestar.di import NamedDependency as Given
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
-from app.api.cursor import After, Limit, cursor_of, key_of
+from app.api.cursor import After, Limit, Number, cursor_of, key_of
 from app.api.database import Database
 from app.api.describing import needs
 from app.api.lag import LagReading, PartitionLag
@@ -58,7 +58,7 @@ async def dead_letters(
     after: After = None,
 ) -> DeadLetterPage:
     found = await queries.dead_letters(
-        database.engine, limit=limit + 1, reason=reason, before=key_of(after, int)
+        database.engine, limit=limit + 1, reason=reason, before=key_of(after, Number)
     )
     items = [_dead_letter(each) for each in found[:limit]]
     return DeadLetterPage(items, cursor_of(items[-1].id) if len(found) > limit else None)

@@ -59,6 +59,7 @@ async def test_the_time_may_be_given() -> None:
         ({**CALL, "data": {**CALL["data"], "actor": "ada"}}, "/data/actor", "the token's"),  # type: ignore[dict-item]
         ({**CALL, "time": "3000-01-01T00:00:00Z"}, "/time", ""),
         ({**CALL, "time": "yesterday"}, "/time", ""),
+        ({**CALL, "time": None}, "", "must be a JSON object"),
         ({**CALL, "tenant": "acme"}, "", "nothing else"),
         ([CALL], "", "must be a JSON object"),
     ],
