@@ -21,6 +21,8 @@ def start(state: State, clock: str, entry: Entry, rules: Rules) -> None:
 
 def keep_temperature(state: State, entry: Entry, rules: Rules) -> bool:
     """Up to the step's time; True: it changed. What got warmer has to be followed up."""
+    if rules.terms.is_shadow:
+        return False
     before = state.temperature
     if not settle(state, entry.time, rules):
         return False
@@ -43,7 +45,7 @@ def ask_for_profile(
     """Somebody has to find out the industry: a person's intent waits for it, or a stage was entered
     without it. Not more often than the model says.
     """
-    if told(state, "industry", entry.time) != UNKNOWN:
+    if rules.terms.is_shadow or told(state, "industry", entry.time) != UNKNOWN:
         return
     if rules.terms.is_icp_held:
         is_shown = is_intent and is_human(entry) and is_identified(entry)

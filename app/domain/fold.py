@@ -62,7 +62,9 @@ def step(state: State, entry: Entry, rules: Rules) -> list[Made]:
     state.head_time = entry.time
     if kind is None or entry.flags & RETRACTED:
         return []
-    outcome = outcome_of(kind, state, entry, rules)
+    outcome = kind.outcomes[0]
+    if outcome.when is not None:
+        outcome = outcome_of(kind, state, entry, rules)
     if kind.record is not None:
         kind.record(state, entry, rules)
     if kind.settles:
@@ -91,9 +93,10 @@ def advance(state: State, entry: Entry, moves: Moves, rules: Rules, is_intent: b
     taken: list[str] = []
     track: str | None = None
     while True:
+        is_pinned = state.pin_until is not None
         for transition in moves.get(state.stage, ()):
-            if transition.id not in taken:
-                if state.pin_until is not None and entry.type not in transition.breaks_pin:
+            if not taken or transition.id not in taken:
+                if is_pinned and entry.type not in transition.breaks_pin:
                     continue
                 for check in transition.checks:
                     if not check(state, entry, rules):

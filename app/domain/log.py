@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from xxhash import xxh3_64_digest
 
-from app.domain.entry import Entry, Fields, Key
+from app.domain.entry import TIMER, Entry, Fields, Key
 from app.domain.fold import Made
 from app.domain.interaction import Microseconds
 from app.domain.state import State
@@ -37,6 +37,7 @@ NAMES_FROM: Final = 128
 NAMES_MAX: Final = 48
 NAME_MAX_CHARS: Final = 96
 _CODES: Final = {text: code for code, text in enumerate(VOCABULARY)}
+_TIMERS: Final = frozenset(code for text, code in _CODES.items() if text.startswith(TIMER))
 
 _STEP: Final = 0
 _CHECKPOINT: Final = 1
@@ -130,10 +131,10 @@ def code_of(text: str, names: list[str]) -> Code:
 
 
 def text_of(code: Code, names: list[str]) -> str:
-    if type(code) is str:
-        return code
-    assert type(code) is int
-    return VOCABULARY[code] if code < NAMES_FROM else names[code - NAMES_FROM]
+    if type(code) is int:
+        return VOCABULARY[code] if code < NAMES_FROM else names[code - NAMES_FROM]
+    assert type(code) is str
+    return code
 
 
 def needle_of(source: str, event_id: str, names: list[str]) -> bytes:
@@ -205,14 +206,14 @@ def _published(move: Made, names: list[str]) -> tuple[Code, Code, Code, int, int
 
 
 def unpack(step: Logged, names: list[str]) -> Entry:
-    channel, campaign_id = step.channel, step.campaign_id
+    channel, campaign_id, type_, time = step.channel, step.campaign_id, step.type, step.time
     return Entry(
-        step.time,
+        time,
         text_of(step.source, names),
         step.id,
-        text_of(step.type, names),
+        VOCABULARY[type_] if type(type_) is int and type_ < NAMES_FROM else text_of(type_, names),
         step.flags,
-        step.time + step.delay,
+        time + step.delay,
         step.batch_seq,
         step.ordinal,
         step.fields,
@@ -220,6 +221,14 @@ def unpack(step: Logged, names: list[str]) -> Entry:
         None if campaign_id is None else text_of(campaign_id, names),
         None if step.member is None else text_of(step.member, names),
     )
+
+
+def is_timer(step: Logged, names: list[str]) -> bool:
+    """Not an interaction."""
+    code = step.type
+    if type(code) is int and code < NAMES_FROM:
+        return code in _TIMERS
+    return text_of(code, names).startswith(TIMER)
 
 
 def digest_of(move: Made) -> bytes:

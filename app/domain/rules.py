@@ -163,6 +163,8 @@ class Terms:
     """Of the timers, by name; a timer without one is off."""
     business: Mapping[str, float]
     """Of the service-level timers, in business hours."""
+    is_shadow: bool = False
+    """Nobody is asked or told anything: only moves count, so a contact stays cold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from app.domain.firing import fire_until, mind_the_next_model
 from app.domain.fold import Made, step
 from app.domain.interaction import Microseconds
 from app.domain.log import Logged, decode_chunk, decode_items
+from app.domain.records import take_fact
 from app.domain.rules import InteractionType, Rules, Terms, Transition
 from app.domain.state import State
 from app.domain.temperature import COLD
@@ -46,15 +47,18 @@ def fold(entries: Iterable[Entry], rules: Ruling, until: Microseconds) -> Folded
     """
     state = State()
     made: list[Made] = []
-    has_next_model = rules.generation > 0
+    (_, _, in_force), *later = rules.spans_after(EVER)
     for entry in entries:
-        if entry.time > until:
+        time = entry.time
+        if time > until:
             break
-        if entry.time >= state.next_due:
-            made += fire(state, rules, entry.time)
-        made += step(state, entry, rules.at(entry.time))
-        if has_next_model:
+        if time >= state.next_due:
+            made += fire(state, rules, time)
+        if later:
+            made += step(state, entry, rules.at(time))
             mind_the_next_model(state, rules)
+        else:
+            made += step(state, entry, in_force)
     made += fire(state, rules, until)
     return Folded(state, made)
 
@@ -89,7 +93,10 @@ def stages_only(rules: Rules) -> Rules:
         outcomes = (
             replace(outcome, points=0.0, moves=silenced(outcome.moves)) for outcome in kind.outcomes
         )
-        return replace(kind, outcomes=tuple(outcomes))
+        is_only_fact = kind.record is take_fact and "deadline" not in kind.reads
+        # A fact arms no timer that moves: only the temperature rests on its term.
+        arms = kind.arms and (kind.settles or not is_only_fact)
+        return replace(kind, outcomes=tuple(outcomes), arms=arms)
 
     return replace(
         rules,
@@ -99,10 +106,11 @@ def stages_only(rules: Rules) -> Rules:
     )
 
 
-def shadow_of(rules: Ruling) -> Timeline:
+def shadow_of(rules: Ruling) -> Ruling:
     """Of every model of a timeline: `stages_only`."""
-    spans = rules.spans if isinstance(rules, Timeline) else ((EVER, rules.at(0)),)
-    bare = tuple((start, stages_only(one)) for start, one in spans)
+    if not isinstance(rules, Timeline):
+        return stages_only(rules.at(0))
+    bare = tuple((start, stages_only(one)) for start, one in rules.spans)
     return Timeline(bare, rules.generation, rules.refolded)
 
 
@@ -114,14 +122,9 @@ def rest(state: State) -> State:
 
 
 def _always_cold(terms: Terms) -> Terms:
-    never = float("inf")
     return replace(
         terms,
-        hot_intent=-1,
-        hot_deadline=-1,
-        warm_inbound=-1,
-        hot_engagement=never,
-        warm_engagement=never,
+        is_shadow=True,
         terms={name: term for name, term in terms.terms.items() if name in _MOVING},
         business={},
     )

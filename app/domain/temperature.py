@@ -79,6 +79,8 @@ def next_crossing(state: State, rules: Rules, is_exact: bool) -> Microseconds:
     """
     at, terms = state.head_time, rules.terms
     first = NEVER
+    if terms.is_shadow:
+        return first
     if state.last_intent is not None:
         ends = state.last_intent + terms.hot_intent + 1
         if ends > at:

@@ -144,7 +144,7 @@ def _dues(state: State, rules: Rules) -> list[Due]:
         dues.append((PIN_END, state.pin_until, state.entered_arrived))
     for name, due in state.clocks.items():
         dues.append((name, due, due))
-    dues += _of_stage(state, terms)
+    _of_stage(state, terms, dues)
     if state.deadline is not None and not state.deadline.is_cancelled:
         dues += _of_deadline(state, state.deadline, terms)
     if state.trial is not None or state.quotes:
@@ -155,27 +155,32 @@ def _dues(state: State, rules: Rules) -> list[Due]:
     return dues
 
 
-def _of_stage(state: State, terms: Spans) -> Iterator[Due]:
+def _of_stage(state: State, terms: Spans, dues: list[Due]) -> None:
     """From the later of their activity and the entry into the stage; a pin holds them up."""
     stage, pinned = state.stage, state.pin_until or 0
     entered, arrived = state.entered_at, state.entered_arrived
-    if stage == OPPORTUNITY:
+    name = _RECYCLED_BY.get(stage)
+    if name is not None:  # most contacts: no calls
+        if name in terms:
+            active, active_arrived = state.last_inbound, state.active_arrived
+            due = (entered if active is None or entered > active else active) + terms[name]
+            arrived = active_arrived if active_arrived > arrived else arrived
+            dues.append((name, due if due > pinned else pinned, arrived))
+    elif stage == OPPORTUNITY:
         base = max(entered, _active_at(state))
         arrived = max(arrived, state.active_arrived)
         if "opp_stale_warning" in terms:
-            yield "opp_stale_warning", base + terms["opp_stale_warning"], arrived
+            dues.append(("opp_stale_warning", base + terms["opp_stale_warning"], arrived))
         if "opp_stale" in terms:
             due = _after_quotes(state, base + terms["opp_stale"])
-            yield "opp_stale", max(due, pinned), arrived
-    elif stage == LOST and "lost_cooldown" in terms:
-        if state.reason != "no_fit" or state.is_placed:
-            is_rival = state.reason == "competitor" and not state.is_placed
-            term = terms.get("lost_cooldown_competitor") if is_rival else None
-            due = entered + (terms["lost_cooldown"] if term is None else term)
-            yield "lost_cooldown", max(due, pinned), arrived
-    elif (name := _RECYCLED_BY.get(stage)) is not None and name in terms:
-        base = max(entered, state.last_inbound or 0)
-        yield name, max(base + terms[name], pinned), max(arrived, state.active_arrived)
+            dues.append(("opp_stale", max(due, pinned), arrived))
+    elif (
+        stage == LOST and "lost_cooldown" in terms and (state.reason != "no_fit" or state.is_placed)
+    ):
+        is_rival = state.reason == "competitor" and not state.is_placed
+        term = terms.get("lost_cooldown_competitor") if is_rival else None
+        due = entered + (terms["lost_cooldown"] if term is None else term)
+        dues.append(("lost_cooldown", max(due, pinned), arrived))
 
 
 def _of_deadline(state: State, deadline: Deadline, terms: Spans) -> Iterator[Due]:
@@ -213,11 +218,12 @@ def _before(term: Term, ahead: Microseconds) -> Microseconds:
 
 def _after_quotes(state: State, due: Microseconds) -> Microseconds:
     """An open quote keeps the opportunity: the timer is due again when the last one ends."""
-    while True:
+    while state.quotes:
         open_until = max((q.until for q in state.quotes.values() if q.until >= due), default=None)
         if open_until is None:
             return due
         due = open_until + 1
+    return due
 
 
 def _active_at(state: State) -> Microseconds:

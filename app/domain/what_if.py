@@ -16,7 +16,7 @@ from app.domain.entry import Entry
 from app.domain.explanation import Explanation, ways_out
 from app.domain.fold import Made
 from app.domain.interaction import Microseconds
-from app.domain.log import Logged, unpack
+from app.domain.log import Logged, is_timer, unpack
 from app.domain.rules import Rules
 from app.domain.shadow import Evidence, fire, fold, rest, shadow_of, steps_of
 from app.domain.timeline import Ruling
@@ -26,6 +26,8 @@ from app.domain.what_if_tally import SAMPLES_PER_PAIR, Side, Tally
 from app.errors import RuleError
 
 OVERRIDE: Final = ("stage.override",)
+Dated = tuple[tuple[str, str, str, str], bool]
+"""((month, transition, from, to), sales was asked)"""
 
 
 class WhatIf:
@@ -52,7 +54,7 @@ class WhatIf:
             return
         names, until = evidence.book.names, self._until
         steps = [one for one in steps_of(evidence) if one.time <= until]
-        entries = [entry for one in steps if not (entry := unpack(one, names)).is_timer]
+        entries = [unpack(one, names) for one in steps if not is_timer(one, names)]
         tally = self.tally
         try:
             state, made = fold(entries, self._candidate, until)
@@ -65,8 +67,11 @@ class WhatIf:
         tally.contacts += 1
         tally.models[self._in_force_ref] += 1
         tally.interactions += len(entries)
-        self._count(tally.current, now, stage, is_customer)
-        self._count(tally.candidate, then, state.stage, state.is_customer)
+        counted = self._dated(now)
+        _count(tally.current, counted, stage, is_customer)
+        if now != then:
+            counted = self._dated(then)
+        _count(tally.candidate, counted, state.stage, state.is_customer)
         tally.pairs[stage, state.stage] += 1
         if stage != state.stage:
             self._sample(evidence, stage, state.stage, now, entries)
@@ -90,14 +95,12 @@ class WhatIf:
             moves += [move_of(move, rules) for move in fire(rest(state), rules, until)]
         return moves, state.stage, state.is_customer
 
-    def _count(self, side: Side, moves: list[Move], stage: str, is_customer: bool) -> None:
-        side.stages[stage] += 1
-        side.customers += is_customer
-        for move in moves:
-            month = month_of(self._day(move.time))
-            side.moves[month, move.transition, move.from_stage, move.to_stage] += 1
-            if move.is_handoff:
-                side.handoffs[month] += 1
+    def _dated(self, moves: list[Move]) -> list[Dated]:
+        day = self._day
+        return [
+            ((month_of(day(time)), transition, from_stage, to_stage), is_handoff)
+            for transition, from_stage, to_stage, _, _, time, is_handoff in moves
+        ]
 
     def _note_lacking(self, entries: list[Entry]) -> None:
         for entry in entries:
@@ -125,6 +128,15 @@ class WhatIf:
                 [_missing(way) for way in ways if way.on != OVERRIDE],
             )
         )
+
+
+def _count(side: Side, moves: list[Dated], stage: str, is_customer: bool) -> None:
+    side.stages[stage] += 1
+    side.customers += is_customer
+    for move, is_handoff in moves:
+        side.moves[move] += 1
+        if is_handoff:
+            side.handoffs[move[0]] += 1
 
 
 def fields_lacking(current: Rules, candidate: Rules) -> dict[str, tuple[str, ...]]:

@@ -25,20 +25,21 @@ class Move(NamedTuple):
 
 
 def logged_moves(steps: list[Logged], names: list[str], rules: Ruling) -> list[Move]:
-    return [
-        Move(
-            text_of(move.transition, names),
-            from_stage := text_of(move.from_stage, names),
-            to_stage := text_of(move.to_stage, names),
-            move.cycle,
-            move.n,
-            one.time,
-            _is_asked(from_stage, to_stage, rules.at(one.time))
-            and _asks(unpack(one, names), text_of(move.transition, names), move.digest),
-        )
-        for one in steps
-        for move in one.made
-    ]
+    moves = []
+    for one in steps:
+        if not one.made:
+            continue
+        in_force = rules.at(one.time)
+        for move in one.made:
+            transition = text_of(move.transition, names)
+            from_stage, to_stage = text_of(move.from_stage, names), text_of(move.to_stage, names)
+            is_handoff = _is_asked(from_stage, to_stage, in_force) and _asks(
+                unpack(one, names), transition, move.digest
+            )
+            moves.append(
+                Move(transition, from_stage, to_stage, move.cycle, move.n, one.time, is_handoff)
+            )
+    return moves
 
 
 def _asks(entry: Entry, transition: str, digest: bytes) -> bool:

@@ -5,6 +5,7 @@ where that is killed.
 """
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -28,6 +29,7 @@ from app.storage.evidence_scan import Place, read_page
 
 PAGE_CONTACTS: Final = 200
 TENANTS_KEPT: Final = 64
+GARBAGE_OBJECTS: Final = 50_000
 PART_CONTACTS: Final = 2_000
 """In one call: about a quarter of a second, so that progress is seen."""
 
@@ -96,6 +98,8 @@ def begin(task: Task) -> None:
     loop = asyncio.Runner()
     connection = loop.run(connect(task.database, application_name="funnel-simulate"))
     _here = _Here(task, loop, connection, Judges(task))
+    gc.freeze()  # what stays; and what comes and goes holds no cycles worth a look each time
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def weigh(partition: int, after: Place, limit: int) -> Weighed:
