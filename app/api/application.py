@@ -13,9 +13,11 @@ from litestar.openapi.spec import Components, SecurityScheme, Tag
 
 from app.api.access import Access
 from app.api.accounts import account_key
+from app.api.answering import HANDLERS
 from app.api.contacts import contact_key
+from app.api.describing import exemplify
+from app.api.examples import ANSWERS
 from app.api.principal import PUBLIC, principal_of
-from app.api.problems import HANDLERS
 
 DESCRIPTION = """\
 Interactions in, stages out. Errors are problems (RFC 9457) that name the field and what to do.
@@ -35,6 +37,7 @@ def make_application(
     request_max_bytes: int,
 ) -> Litestar:
     """`routes` stand below /v1, `probes` at the root; `parts` are what routes ask for by name."""
+    exemplify(ANSWERS)
     v1 = Router("/v1", route_handlers=list(routes))
     return Litestar(
         route_handlers=[v1, *probes],

@@ -1,11 +1,12 @@
 """What a route says of itself: its scope, and its part of the published description."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Operation
+from litestar.openapi.spec import Example, OpenAPIResponse, Operation, Responses
 
 from app.api.principal import NEEDS, PUBLIC, Scope
 from app.api.problems import MEDIA_TYPE, ProblemDetails
@@ -21,6 +22,7 @@ PROBLEMS: Final = {
     503: "PostgreSQL or Kafka is away, or no worker has run yet.",
     504: "It took too long.",
 }
+_examples: dict[str, msgspec.Struct] = {}
 USUAL: Final = (401, 403, 404, 422, 500, 503, 504)
 WITH_BODY: Final = (*USUAL, 413, 415)
 
@@ -30,12 +32,31 @@ class Described(Operation):
     """Without the framework's own 400: what is wrong is told as a problem, with 422."""
 
     def __post_init__(self) -> None:
-        if self.responses is not None:
-            self.responses.pop("400", None)
+        if self.responses is None:
+            return
+        self.responses.pop("400", None)
+        example = _examples.get(self.operation_id or "")
+        if example is not None:
+            _exemplify(self.responses, example)
+
+
+def _exemplify(responses: Responses, example: msgspec.Struct) -> None:
+    for status, answer in responses.items():
+        if status in ("200", "202") and isinstance(answer, OpenAPIResponse) and answer.content:
+            # The Struct itself: of a dict the framework would leave out what is null.
+            answer.content["application/json"].examples = {"example": Example(value=example)}
+
+
+def exemplify(answers: Mapping[str, msgspec.Struct]) -> None:
+    """What operations answer, by their ids: before they are described."""
+    _examples.update(answers)
 
 
 def needs(
-    scope: Scope, tag: str, operation: type[Operation] = Described, problems: Sequence[int] = USUAL
+    scope: Scope,
+    tag: str,
+    operation: type[Described] = Described,
+    problems: Sequence[int] = USUAL,
 ) -> dict[str, Any]:
     """Of a route that a scope is needed for: checked before anything is read, and published."""
     return {

@@ -5,23 +5,18 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+from app.api import offsets
 from app.api.database import Database
 from app.errors import Unavailable
 from app.outbound.topic_ids import identify
 from app.settings import Kafka
 from app.storage import queries
+from app.storage.rows import PartitionRow
 
-CLIENT_ID: Final = "funnel-api"
 MAX_AGE_SECONDS: Final = 2.0
-MARKERS_MAX: Final = 20
-"""A gap up to this is looked into: it may be transaction markers only."""
-LOOK_MS: Final = 300
-
-Offsets = dict[TopicPartition, int]
 
 
 class LaneTopics(NamedTuple):
@@ -86,75 +81,33 @@ class LagReading:
             for number in range(identities[topic].partitions)
         ]
         try:
-            published = await self._published(lane.group_id)
-            ends = await self._ends(every, published)
+            published = await offsets.published(self._kafka, lane.group_id)
+            ends = await offsets.ends_of(self._kafka, every, published)
         except (KafkaError, OSError) as failed:
             raise Unavailable(f"Kafka at {self._kafka.bootstrap_servers}: {failed!r}") from failed
-        found = []
-        for at in every:
-            row, end, committed = rows.get(at.partition), ends[at], published.get(at)
-            applied = None if row is None else row.next_offsets[lane.topics.index(at.topic)]
-            lag = max(0, end - (committed or 0))
-            waited = None if row is None or not lag else self._clock() - row.as_of / 1_000_000
-            found.append(
-                PartitionLag(
-                    topic=at.topic,
-                    partition=at.partition,
-                    end=end,
-                    published=committed,
-                    applied=applied,
-                    lag=lag,
-                    apply_lag=max(0, end - (applied or 0)),
-                    behind_seconds=None if waited is None else max(0.0, waited),
-                    owner=None if row is None else row.owner,
-                )
-            )
-        return found
+        return [
+            self._row(at, lane, rows.get(at.partition), ends[at], published.get(at)) for at in every
+        ]
 
-    async def _ends(self, every: Sequence[TopicPartition], published: Offsets) -> Offsets:
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka.bootstrap_servers,
-            client_id=CLIENT_ID,
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
+    def _row(
+        self,
+        at: TopicPartition,
+        lane: LaneTopics,
+        row: PartitionRow | None,
+        end: int,
+        published: int | None,
+    ) -> PartitionLag:
+        applied = None if row is None else row.next_offsets[lane.topics.index(at.topic)]
+        lag = max(0, end - (published or 0))
+        waited = None if row is None or not lag else self._clock() - row.as_of / 1_000_000
+        return PartitionLag(
+            topic=at.topic,
+            partition=at.partition,
+            end=end,
+            published=published,
+            applied=applied,
+            lag=lag,
+            apply_lag=max(0, end - (applied or 0)),
+            behind_seconds=None if waited is None else max(0.0, waited),
+            owner=None if row is None else row.owner,
         )
-        try:
-            await consumer.start()
-            ends: Offsets = await consumer.end_offsets(every)
-            near = {
-                at: published[at]
-                for at, end in ends.items()
-                if at in published and 0 < end - published[at] <= MARKERS_MAX
-            }
-            return ends | await _without_records(consumer, near, ends)
-        finally:
-            await consumer.stop()
-
-    async def _published(self, group_id: str) -> Offsets:
-        admin = AIOKafkaAdminClient(
-            bootstrap_servers=self._kafka.bootstrap_servers,
-            client_id=CLIENT_ID,
-            request_timeout_ms=round(self._kafka.request_timeout_seconds * 1000),
-        )
-        try:
-            await admin.start()
-            answer = await admin.list_consumer_group_offsets(group_id)
-        finally:
-            await admin.close()
-        return {at: found.offset for at, found in answer.items() if found.offset >= 0}
-
-
-async def _without_records(reader: AIOKafkaConsumer, near: Offsets, ends: Offsets) -> Offsets:
-    """Those of `near` after which there are markers only: the reader passes them by itself."""
-    if not near:
-        return {}
-    reader.assign(list(near))
-    for at, offset in near.items():
-        reader.seek(at, offset)
-    with_records = set(await reader.getmany(timeout_ms=LOOK_MS))
-    return {
-        at: offset
-        for at, offset in near.items()
-        if at not in with_records and await reader.position(at) >= ends[at]
-    }

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from app.api.command_types import COMMANDS
+from app.api.examples import ANSWERS
 from app.inbound.validation import load_schemas
 from tests.unit.api.asking import api, writing
 
@@ -67,6 +69,19 @@ async def test_every_reference_leads_somewhere(description: Any) -> None:
     schemas = description["components"]["schemas"]
     assert found
     assert {ref.removeprefix("#/components/schemas/") for ref in found} <= set(schemas)
+
+
+async def test_answers_have_examples_that_fit_their_schemas(description: Any) -> None:
+    shown = 0
+    for _, _, operation in operations(description):
+        for status, answer in operation["responses"].items():
+            for content in answer.get("content", {}).values():
+                for example in content.get("examples", {}).values():
+                    assert status in ("200", "202")
+                    shown += 1
+                    schema = {**content["schema"], "components": description["components"]}
+                    jsonschema_rs.Draft202012Validator(schema).validate(example["value"])
+    assert shown == len(ANSWERS)
 
 
 async def test_the_examples_of_what_is_sent_are_accepted(description: Any) -> None:

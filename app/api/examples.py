@@ -1,0 +1,120 @@
+"""Examples of answers, made of the very types that are answered."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from app.api.account_shapes import Account, AccountAnswer, AccountPage, Member
+from app.api.commands import CommandAccepted
+from app.api.contacts import History, Timer, TimersAnswer
+from app.api.lag import PartitionLag
+from app.api.models import Finding, LintAnswer, ModelEntry, ModelList
+from app.api.operations import DeadLetter, DeadLetterPage, Lag
+from app.api.problems import FieldError
+from app.api.publishing import Accepted
+from app.api.shapes import ContactAnswer, StageChange
+from app.api.timeline import Move, Timeline, TimelineItem
+from app.domain.changes import Cause, GuardResult, Touch
+from app.outbound.payloads import Facets, Qualification
+
+_AT, _ID, _SOURCE = "2026-03-02T09:14:05Z", "5b1f0c52", "https://shop.example/forms"
+_TRANSITION = "0f8fad5bd9cb469fa16570867728950e"
+_MODEL, _KEY, _ACCOUNT = "b2b-default@1", "crm-10231", "firm.example"
+
+_CONTACT = ContactAnswer(
+    tenant="default",
+    contact_id=_KEY,
+    at=_AT,
+    seq=3,
+    model=_MODEL,
+    stage="opportunity",
+    cycle=1,
+    qualification=Qualification("met", "unknown", "unknown"),
+    facets=Facets("strong", "high", in_pipeline=True, has_offer=False),
+    temperature="hot",
+    fit=50.0,
+    engagement=61.3,
+    priority=55.65,
+    owner_team="sales",
+    owner=None,
+    is_customer=False,
+    account_id=_ACCOUNT,
+    first_touch=Touch("webinar", "spring"),
+    last_touch=Touch("web", None),
+    qualification_needed=False,
+    linked_to=None,
+)
+_CHANGE = StageChange(
+    kind="changed",
+    seq=3,
+    revision=0,
+    transition_id=_TRANSITION,
+    transition="T3",
+    from_stage="prospect",
+    to_stage="opportunity",
+    stage="opportunity",
+    cycle=1,
+    effective_at=_AT,
+    decided_at="2026-03-02T09:14:05.412Z",
+    revoked_at=None,
+    late=False,
+    model=_MODEL,
+    cause=Cause(_ID, _SOURCE, "demo.requested"),
+    guards=[GuardResult("intent_active", True, "demo.requested 0 d ago", "<= 90 d")],
+    evidence=[_ID],
+    revokes=None,
+    outcome=None,
+)
+_ITEM = TimelineItem(
+    time=_AT,
+    arrived_at=_AT,
+    type="demo.requested",
+    source=_SOURCE,
+    id=_ID,
+    channel="web",
+    campaign_id=None,
+    member=None,
+    is_automated=False,
+    is_backfill=False,
+    is_retracted=False,
+    fields={},
+    moves=[Move(3, "T3", "prospect", "opportunity")],
+)
+_FIRM = Account(_ACCOUNT, "prospect", 1, False, 2, ["decision_maker"], _AT)
+
+ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
+    "publish": Accepted(
+        2, 1, [FieldError("/data", "product_id is required", "schema_violation", 1)]
+    ),
+    "command": CommandAccepted("9c5d1f0b6a2e4c7d8e9f0a1b2c3d4e5f"),
+    "contact": _CONTACT,
+    "history": History([_CHANGE], None),
+    "timeline": Timeline([_ITEM], None),
+    "timers": TimersAnswer(
+        _KEY, "opportunity", [Timer("handoff_accept", "2026-03-03T09:14:05Z", "sla breached")]
+    ),
+    "accounts": AccountPage([_FIRM], None),
+    "account": AccountAnswer(
+        _FIRM, [Member(_KEY, "opportunity", False, False, True, False, _AT)], None, []
+    ),
+    "list_models": ModelList([ModelEntry(_MODEL, False, True, "Lead, prospect, …", "8719d9a4…")]),
+    "lint": LintAnswer("ours@1", [Finding("unreachable", "ours@1.yaml:12: no transition …")]),
+    "dead_letters": DeadLetterPage(
+        [
+            DeadLetter(
+                id=17,
+                failed_at=_AT,
+                reason="schema_violation",
+                message="/data: product_id is required",
+                lane="contacts",
+                topic="funnel.interactions.v1",
+                partition=4,
+                offset=1024,
+            )
+        ],
+        None,
+    ),
+    "lag": Lag(2, [PartitionLag("funnel.interactions.v1", 0, 9, 7, 8, 2, 1, 0.3, "funnel-1")]),
+}
+"""By operation id."""

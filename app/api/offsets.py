@@ -1,0 +1,67 @@
+"""Next offsets of topics: where they end, and up to where a group has published."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from app.settings import Kafka
+
+CLIENT_ID: Final = "funnel-api"
+MARKERS_MAX: Final = 20
+"""A gap up to this is looked into: it may be transaction markers only."""
+LOOK_MS: Final = 300
+
+Offsets = dict[TopicPartition, int]
+
+
+async def published(kafka: Kafka, group_id: str) -> Offsets:
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=kafka.bootstrap_servers,
+        client_id=CLIENT_ID,
+        request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
+    )
+    try:
+        await admin.start()
+        answer = await admin.list_consumer_group_offsets(group_id)
+    finally:
+        await admin.close()
+    return {at: found.offset for at, found in answer.items() if found.offset >= 0}
+
+
+async def ends_of(kafka: Kafka, every: Sequence[TopicPartition], published: Offsets) -> Offsets:
+    """As read_committed readers see them; where only markers follow what is published, that."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka.bootstrap_servers,
+        client_id=CLIENT_ID,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        await consumer.start()
+        ends: Offsets = await consumer.end_offsets(every)
+        near = {
+            at: published[at]
+            for at, end in ends.items()
+            if at in published and 0 < end - published[at] <= MARKERS_MAX
+        }
+        return ends | await _without_records(consumer, near, ends)
+    finally:
+        await consumer.stop()
+
+
+async def _without_records(reader: AIOKafkaConsumer, near: Offsets, ends: Offsets) -> Offsets:
+    """Those of `near` after which there are markers only: the reader passes them by itself."""
+    if not near:
+        return {}
+    reader.assign(list(near))
+    for at, offset in near.items():
+        reader.seek(at, offset)
+    with_records = set(await reader.getmany(timeout_ms=LOOK_MS))
+    return {
+        at: offset
+        for at, offset in near.items()
+        if at not in with_records and await reader.position(at) >= ends[at]
+    }
