@@ -15,11 +15,17 @@ RARE: Final = (
     Failpoint.APPLY_BEFORE_REVOCATIONS,
     Failpoint.APPLY_BEFORE_ACCOUNTS,
     Failpoint.APPLY_BEFORE_ERASURE,
+    Failpoint.APPLY_BEFORE_MODELS,
 )
 FAMILIES: Final = ("incarnation", "takeover", "load", "apply", "publish", "release")
 REQUIRED: Final = ("takeover.", "apply.", "publish.")
-BY_CHANCE: Final = {Failpoint.APPLY_BEFORE_ROLLBACK, Failpoint.APPLY_BEFORE_ERASURE}
-"""Nobody is erased in a chaos run (tests/failure/test_erasure.py does). A successor ends the sessions of whom it fences, so few fenced applies live to roll back; what a
+BY_CHANCE: Final = {
+    Failpoint.APPLY_BEFORE_ROLLBACK,
+    Failpoint.APPLY_BEFORE_ERASURE,
+    Failpoint.APPLY_BEFORE_MODELS,
+}
+"""Nobody is erased and no model activated in a chaos run (test_erasure and test_activation do).
+A successor ends the sessions of whom it fences, so few fenced applies live to roll back; what a
 failure there leaves is tested at the apply itself (tests/storage)."""
 OFTEN: Final = ("publish", "apply", "load.before_contacts")
 """Hit at every batch: these may fire at a later hit, in the middle of work."""
