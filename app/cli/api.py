@@ -41,9 +41,8 @@ async def _serve(settings: "Settings") -> int:
     metrics = Metrics()
 
     def services() -> list[Service]:
-        log = structlog.get_logger(__name__)
-        log.info("api starting", http_host=settings.api.host, http_port=settings.api.port)
         if settings.api.access == "open":
+            log = structlog.get_logger(__name__)
             log.warning("access is open: everybody on this machine may do everything")
         return [build_api_service(settings, metrics)]
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import structlog
 import uvicorn
 from mode import Service
 
@@ -15,6 +16,8 @@ from app.errors import SetupError
 KEEP_ALIVE_SECONDS: Final = 30
 BACKLOG: Final = 1024
 CONNECTIONS_MAX: Final = 2000
+
+log = structlog.get_logger(__name__)
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -77,6 +80,7 @@ class WebService(Service):
         except OSError as failed:
             raise SetupError(_explain(failed, self.host, self.port)) from None
         self.port = self._socket.getsockname()[1]
+        log.info("api listens", url=self.url)
 
     @Service.task
     async def _serve(self) -> None:

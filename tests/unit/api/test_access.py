@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 from litestar import get
+from litestar.di import NamedDependency as Given
 
 from app.api.access import Access
 from app.api.application import make_application
-from app.api.principal import NEEDS, PUBLIC, Scope
+from app.api.describing import needs
+from app.api.principal import NEEDS, PUBLIC, Principal, Scope
+from app.api.tokens import read_tokens
 from app.bootstrap_api import ROUTES
 from app.errors import SettingsError
-from tests.unit.api.asking import api, asking, bearer, settings, stored_token, writing
+from tests.unit.api.asking import TOKENS, api, asking, bearer, settings, stored_token, writing
 
 PUBLIC_PATHS = ("/livez", "/readyz", "/healthz", "/metrics", "/schema", "/schema/openapi.json")
 
@@ -76,6 +79,27 @@ async def test_the_body_of_a_stranger_is_not_read() -> None:
     async with api() as client:
         answer = await client.post("/v1/interactions", content=endless())
     assert answer.status_code == 401
+
+
+class Verifier:
+    """Of an issuer whose tokens all say the same."""
+
+    async def principal(self, token: str) -> Principal:
+        return Principal("acme", frozenset({Scope.MODELS_WRITE}), token)
+
+
+@pytest.mark.parametrize(("token", "status"), [("a.b.c", 200), ("reader", 403), ("a.b", 401)])
+async def test_a_jwt_is_asked_about_where_no_static_token_is_it(token: str, status: int) -> None:
+    @get("/mine", **needs(Scope.MODELS_WRITE, "Models"))
+    async def mine(principal: Given[Principal]) -> str:
+        return principal.actor
+
+    access = Access(read_tokens(TOKENS), Verifier(), is_open=False)
+    app = make_application([mine], [], access, parts={}, version="1", request_max_bytes=9)
+    async with asking(app, bearer(token)) as client:
+        answer = await client.get("/v1/mine")
+    assert answer.status_code == status
+    assert (answer.text == token) == (status == 200)
 
 
 async def test_open_access_lets_everybody_in() -> None:
