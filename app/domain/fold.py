@@ -76,6 +76,10 @@ def step(state: State, entry: Entry, rules: Rules) -> list[Made]:
             keep_handoff(state, entry, outcome, rules)
         moves, is_intent = outcome.moves, outcome.is_intent
     made = advance(state, entry, moves, rules, is_intent) if state.stage in moves else []
+    if rules.terms.is_shadow:
+        if made or kind.arms or state.fired:
+            state.next_due = soonest(state, rules)
+        return made
     if made or is_intent:
         ask_for_profile(state, entry, rules, is_intent=is_intent, has_moved=bool(made))
     is_warmer = outcome.points > 0 and state.temperature != COLD

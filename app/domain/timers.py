@@ -106,11 +106,11 @@ def first_due(state: State, rules: Rules) -> Timer | None:
 def soonest(state: State, rules: Rules) -> Microseconds:
     """A moment no later than the next due; cheap."""
     soonest = next_crossing(state, rules, is_exact=False)
-    fired = state.fired
+    fired, head = state.fired, state.head_time
     for name, due, _ in _dues(state, rules):
         if due < soonest and (not fired or fired.get(name) != due):
             soonest = due
-    return max(soonest, state.head_time)
+    return soonest if soonest > head else head
 
 
 def _armed(state: State, rules: Rules) -> list[Timer]:
