@@ -173,13 +173,14 @@ def _settings() -> Any:
 
 def load_model(asked: str | None) -> Loaded:
     """A model by its name, or a file wherever it stands. Raises ModelError."""
-    from app.models import load_definition, locating, read_definition, rules_of
+    from app.models import full_name, load_definition, locating, read_definition, rules_of
 
     found = _settings()
     name = asked or found.model
     if name.endswith((".yaml", ".yml")):
         definition, lines = read_definition(Path(name), found.models_dir)
     else:
+        name = full_name(name, found.models_dir)
         definition, lines = load_definition(name, found.models_dir)
         name = f"{name}.yaml"
     return Loaded(definition, rules_of(definition, lines, name), locating(lines))

@@ -15,8 +15,8 @@ from app.models.lists import account_of, mail_domains_hash
 from app.models.source import Lines, parse
 
 __all__ = [
-    "Lines", "content_hash", "load_definition", "load_rules", "locating", "names", "parse",
-    "read_definition", "rules_of",
+    "Lines", "content_hash", "full_name", "load_definition", "load_rules", "locating", "names",
+    "parse", "read_definition", "rules_of",
 ]  # fmt: skip
 
 EXTENDS_MAX = 4
@@ -52,6 +52,14 @@ def names(directory: Path | None = None) -> list[str]:
     return sorted(_shipped() | _own(directory).keys())
 
 
+def full_name(name: str, directory: Path | None = None) -> str:
+    """A name without a version is that of the only version there is; else it stays as it is."""
+    if "@" in name:
+        return name
+    versions = [each for each in names(directory) if each.partition("@")[0] == name]
+    return versions[0] if len(versions) == 1 else name
+
+
 def rules_of(definition: dict[str, Any], lines: Lines, file: str) -> Rules:
     """Compile; an error names the line of the nearest enclosing value. Raises ModelError."""
     rules = compile_model(definition, locating(lines), account_of)
@@ -82,6 +90,7 @@ def _read(
 ) -> tuple[dict[str, Any], Lines]:
     """`asked_at`: the line that extends it."""
     own = _own(directory)
+    name = full_name(name, directory)
     if name in own:
         return _resolved(_text(own[name], str(own[name])), str(own[name]), directory, depth)
     file = f"{name}.yaml"

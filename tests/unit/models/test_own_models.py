@@ -39,6 +39,18 @@ def test_an_own_model_may_extend_an_own_one(models: Path) -> None:
     assert set(load_rules("ours@2", models).terms.gated) == {"budget", "authority"}
 
 
+def test_a_name_without_a_version_is_the_only_version_there_is(models: Path) -> None:
+    (models / "theirs@1.yaml").write_text("name: theirs\nversion: 1\nextends: b2b-default\n")
+    assert load_rules("theirs@1", models).ref == "theirs@1"
+    assert load_definition("theirs", models) == load_definition("theirs@1", models)
+
+
+def test_a_name_of_which_there_are_two_versions_needs_one(models: Path) -> None:
+    assert refusal(models, "name: wrong\nversion: 1\nextends: ours\n").startswith(
+        "3: there is no model 'ours'; use one of "
+    )
+
+
 def test_without_a_directory_there_are_no_own_models(models: Path) -> None:
     with pytest.raises(ModelError, match="there is no model 'ours@1'; use one of account-based@1"):
         load_rules("ours@1")
