@@ -82,6 +82,8 @@ def _outcome(name: str, node: Node, variant: Node | None) -> Outcome:
     half_life = told("half_life", "30 d")
     if points and "half_life" not in node.value:
         raise node.error("points without `half_life`", "add `half_life: 30 d`")
+    if half_life.duration() < SECOND:
+        raise half_life.error(f"{half_life.value!r} is no half-life", "write `1 s` or more")
     cap = told("cap_per_day", None)
     return Outcome(
         when=None if variant is None else _when(variant.child("when")),

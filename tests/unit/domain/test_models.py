@@ -74,6 +74,8 @@ WRONG: list[tuple[str, str, str, str]] = [
      "kind: inventory\n    owner: sales\n  prospect", "give `lead` the owner marketing"),
     ("points that never decay", "points: 1\n    half_life: 15 d", "points: 1",
      "add `half_life: 30 d`"),
+    ("points that are gone at once", "points: 1\n    half_life: 15 d",
+     "points: 1\n    half_life: 0 s", "write `1 s` or more"),
     ("a stage without words", "    definition: Bought.", "    defintion: Bought.",
      "did you mean `definition`?"),
 ]  # fmt: skip
