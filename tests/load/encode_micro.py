@@ -29,7 +29,9 @@ def main() -> None:
         return made.change("default", f"crm-{i}", 3, DECIDED_AT + i * 1000, CHANGE)
 
     def snapshot(i: int) -> object:
-        return made.snapshot("default", f"crm-{i}", 3, DECIDED_AT + i * 1000, 3, i, VIEW, "b2b-default@1")
+        return made.snapshot(
+            "default", f"crm-{i}", 3, DECIDED_AT + i * 1000, 3, i, VIEW, "b2b-default@1"
+        )
 
     for name, work in (
         ("stage change", one),
