@@ -29,8 +29,9 @@ def simulate(
 ) -> None:
     """Fold the real history under CANDIDATE in the shadow: who moves, and why.
 
-    Both models see the same evidence up to now. Nothing is written and nobody is told; workers go
-    on meanwhile.
+    Each contact as its tenant's models have it, against all of its history under CANDIDATE, as by
+    --refold; one that is in force already moves nobody. Up to now. Nothing is written and nobody
+    is told; workers go on meanwhile.
     """
     from app.cli import settings
 

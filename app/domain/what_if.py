@@ -19,7 +19,7 @@ from app.domain.interaction import Microseconds
 from app.domain.log import Logged, is_timer, unpack
 from app.domain.rules import Rules
 from app.domain.shadow import Evidence, fire, fold, rest, shadow_of, steps_of
-from app.domain.timeline import Ruling
+from app.domain.timeline import EVER, Ruling
 from app.domain.what_if_moves import Move, logged_moves, move_of
 from app.domain.what_if_report import Decided, Moved, Sample
 from app.domain.what_if_tally import SAMPLES_PER_PAIR, Side, Tally
@@ -45,7 +45,13 @@ class WhatIf:
         self._candidate = self._current if is_same else shadow_of(candidate)
         self._until = until
         self._in_force_ref = current.at(until).ref
-        self._new_fields = {} if is_same else fields_lacking(current.at(until), candidate)
+        self._kept_by = current
+        self._new_fields = {
+            one.ref: lacking
+            for _, _, one in current.spans_after(EVER)
+            if not is_same and (lacking := fields_lacking(one, candidate))
+        }
+        """By the model that said what is kept."""
         self.tally = Tally() if tally is None else tally
 
     def weigh(self, evidence: Evidence) -> None:
@@ -104,7 +110,8 @@ class WhatIf:
 
     def _note_lacking(self, entries: list[Entry]) -> None:
         for entry in entries:
-            for name in self._new_fields.get(entry.type, ()):
+            lacking = self._new_fields.get(self._kept_by.at(entry.time).ref, {})
+            for name in lacking.get(entry.type, ()):
                 if name not in (entry.fields or ()):
                     self.tally.lacking[entry.type, name] += 1
 
