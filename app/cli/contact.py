@@ -10,6 +10,7 @@ from app.cli.erasing import erase
 from app.cli.history import history
 from app.cli.known import AsOf, Key, Known, Tenant, known_of
 from app.cli.linking import link, unlink
+from app.cli.standing import standing_of, tell_standing
 from app.cli.timers import timers
 from app.cli.why import why
 from app.cli.why_not import why_not
@@ -36,10 +37,13 @@ def show(
         state = msgspec.structs.asdict(known.view)
         seq = {"seq": known.contact.seq} if as_of is None else {"as_of": told_moment(known.at)}
         members = {"members": known.members}
-        printing.json({"tenant": tenant, "contact_id": key, **seq, **state, **members})
+        scores = {name: state[name] / 1000 for name in ("fit", "engagement", "priority")}
+        told = {**state, **scores, **standing_of(known)}
+        printing.json({"tenant": tenant, "contact_id": key, **seq, **told, **members})
         return
     title = None if as_of is None else f"as of {told_moment(known.at)}, by what is known now"
     printing.table(("", key), _rows_of(known), title=title)
+    tell_standing(known)
     columns = ("when", "interaction", "from", *(("of",) if known.members else ()))
     printing.table(
         columns,
@@ -50,6 +54,7 @@ def show(
 
 def _rows_of(known: Known) -> list[tuple[str, object]]:
     view = known.view
+    out, deals = known.contact.fold.opted_out, known.contact.fold.open_deals
     engaged = "strong" if view.engagement_strong else "limited"
     return [
         ("stage", view.stage + (" (a customer)" if view.is_customer else "")),
@@ -69,6 +74,8 @@ def _rows_of(known: Known) -> list[tuple[str, object]]:
         ),
         ("in pipeline", view.in_pipeline),
         ("offer", view.has_offer),
+        *([("opted out of", ", ".join(sorted(out)))] if out else []),
+        *([("open deals", ", ".join(sorted(deals)))] if deals else []),
         ("owner", " / ".join(filter(None, (view.owner_team, view.owner))) or None),
         ("account", view.account_id),
         ("first touch", _touch(view.first_touch)),

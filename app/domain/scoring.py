@@ -20,6 +20,14 @@ def engagement(state: State, at: Microseconds) -> int:
     return round(min(total, SCORE_MAX) * 1000)
 
 
+def engagement_parts(state: State, at: Microseconds) -> dict[int, int]:
+    """Half-life in seconds -> what is left, in thousandths, of all that fades with it."""
+    return {
+        half_life: round(value * exp2((since - at) / (half_life * 1e6)) * 1000)
+        for half_life, (value, since) in sorted(state.points.items())
+    }
+
+
 def fit_parts(state: State, standing: dict[str, str], rules: Rules) -> dict[str, int]:
     """What each known thing adds to the fit, in points. `standing`: see `standing_of`."""
     weights = rules.terms.fit
