@@ -1,7 +1,7 @@
 """`funnel contact why-not`: what is missing for a stage, and the least that would do it."""
 
 import shlex
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,7 +38,7 @@ def why_not(
         printing.note(f"funnel: {key} is linked to {primary}, which is in a stage for both: ask it")
     answer = ask(key, known.contact.fold, stage, known.at, known.rules)
     if as_json:
-        printing.json(answer)
+        printing.json(_plain(answer))
         return
     for line in told_answer(key, tenant, answer):
         printing.line(line)
@@ -66,6 +66,22 @@ def told_answer(key: str, tenant: str, answer: "WhyNot") -> "Iterator[str]":
     if answer.note is not None:
         yield ""
         yield printing.shown(f"But: {answer.note}." if answer.suggestion else f"{answer.note}.")
+
+
+def _plain(answer: "WhyNot") -> dict[str, Any]:
+    """For machines: as it is, its moments as RFC 3339."""
+    import msgspec
+
+    from app.domain.timestamps import format_rfc3339
+
+    told: dict[str, Any] = msgspec.to_builtins(answer)
+    alone = told["by_itself"]
+    for move in (*told["moves"], *(alone["moves"] if alone else ())):
+        move["effective_at"] = format_rfc3339(move["effective_at"])
+    for part, name in ((told, "at"), (told, "not_before"), (alone, "at")):
+        if part is not None and part[name] is not None:
+            part[name] = format_rfc3339(part[name])
+    return told
 
 
 def _command(key: str, tenant: str, each: "Suggested") -> str:

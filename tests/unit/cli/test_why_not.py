@@ -52,6 +52,13 @@ def test_machines_are_told_the_same(lead: Story) -> None:
     ]
     assert [move["transition"] for move in answer["moves"]] == ["T2", "T3"]
     assert (answer["stage"], answer["is_reachable"]) == ("lead", True)
+    assert answer["at"] == "2026-03-03T00:00:00Z"
+    assert all(move["effective_at"].startswith("2026-03-03T00:00:00.") for move in answer["moves"])
+
+
+def test_machines_are_told_the_date_of_what_comes_by_itself(lead: Story) -> None:
+    alone = json.loads(asked("recycled", "--json").output)["by_itself"]
+    assert alone["at"] == alone["moves"][0]["effective_at"] == "2026-08-29T00:00:00Z"
 
 
 def test_what_comes_by_itself_is_told_with_its_date(lead: Story) -> None:
