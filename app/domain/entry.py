@@ -42,6 +42,9 @@ TIMER: Final = "timer:"
 """A timer's step has this source, and its name after the prefix as type and id."""
 
 TEXT_MAX_CHARS: Final = 64
+NAMES: Final = frozenset({"account_id", "actor", "domain", "user"})
+"""Fields that others are shown as they were given."""
+NAME_MAX_CHARS: Final = 256
 INT_END: Final = 1 << 63
 _REASON = re.compile(r"[A-Za-z0-9_. -]{1,40}", re.ASCII).fullmatch
 
@@ -167,7 +170,8 @@ def _kept(name: str, value: Any) -> Scalar:
     if name == "reason":
         return value if not value or (type(value) is str and _REASON(value)) else "other"
     if type(value) is str:
-        return value if len(value) <= TEXT_MAX_CHARS else _text(value)
+        limit = NAME_MAX_CHARS if name in NAMES else TEXT_MAX_CHARS
+        return value if len(value) <= limit else _text(value)
     if isinstance(value, int):
         return value if abs(value) < INT_END else None
     return value if isinstance(value, float) else None

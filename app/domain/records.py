@@ -24,6 +24,8 @@ from app.domain.state import (
 )
 
 PIN_DAYS_MAX: Final = 36_500
+MAILBOX: Final = "x"
+"""At a domain: what a domain means is what an address there means."""
 
 
 def take_fact(state: State, entry: Entry, rules: Rules) -> None:
@@ -98,7 +100,10 @@ def take_owner(state: State, entry: Entry, rules: Rules) -> None:
 
 
 def take_account(state: State, entry: Entry, rules: Rules) -> None:
-    state.linked_account = _text(entry, "account_id") or _text(entry, "domain")
+    """By its id; or by its domain, which then is the account of those who mail from there."""
+    domain = _text(entry, "domain")
+    of_domain = None if domain is None else rules.account_of(f"{MAILBOX}@{domain}")
+    state.linked_account = _text(entry, "account_id") or of_domain
 
 
 def take_disqualification(state: State, entry: Entry, rules: Rules) -> None:

@@ -31,6 +31,25 @@ def test_only_the_fields_the_model_reads_are_kept() -> None:
     assert entry("newsletter.signed_up").fields == {"@account": "example.org"}
 
 
+def test_names_that_others_are_shown_are_kept_as_they_are() -> None:
+    one = Story()
+    one.tell("owner.assigned", 0, user="u" * 256)
+    one.tell("account.linked", 0, account_id="a" * 256)
+    assert (one.view(1).owner, one.view(1).account_id) == ("u" * 256, "a" * 256)
+
+
+@pytest.mark.parametrize(
+    ("domain", "account"),
+    [("Acme.example", "acme.example"), ("www.acme.example", "acme.example"), ("gmail.com", None)],
+)
+def test_a_domain_linked_is_the_account_of_those_who_mail_from_there(
+    domain: str, account: str | None
+) -> None:
+    one = Story()
+    one.tell("account.linked", 0, account_id=None, domain=domain)
+    assert one.view(1).account_id == account
+
+
 def test_a_long_text_is_kept_as_a_digest() -> None:
     found = entry("deal.updated", deal_id="d" * 9_000).fields
     assert found is not None
