@@ -94,7 +94,12 @@ async def says_ready(server: ServerProcess) -> None:
 
 
 def started(*command: str | Path, cwd: Path | None = None) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE)
+    """It hears Ctrl-C, also where the tests themselves were started in the background."""
+    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, preexec_fn=_hear_interrupts)
+
+
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
