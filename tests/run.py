@@ -1,35 +1,45 @@
-"""All tests, in two processes side by side: ``make test``.
+"""All tests, in three processes side by side: ``make test``.
 
-Those on the real Kafka and PostgreSQL mostly wait; the others only compute, and give way to them.
-Their output comes when they are through. The exit code is 0 if both were green.
+Those of failures mostly wait, for time-outs of sessions and for processes to start again; so do the
+others on a real stack, on one of their own. What only computes gives way to both. The output of the
+last two comes when they are through; the exit code is 0 if all were green.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
-from typing import Final
+from typing import IO, Final
 
-COMPUTING: Final = ("tests/unit", "tests/property", "tests/contract", "tests/scenario/rows")
+FAILURE: Final = ["tests/failure"]
+COMPUTING: Final = ["tests/unit", "tests/property", "tests/contract", "tests/scenario/rows"]
+OTHERS: Final = ["tests", *(f"--ignore={path}" for path in (*FAILURE, *COMPUTING))]
 NICENESS: Final = 10
 
 
 def main() -> int:
-    pytest = [sys.executable, "-m", "pytest", "-q"]
-    without = [f"--ignore={path}" for path in COMPUTING]
-    with tempfile.TemporaryFile() as output:
-        computing = subprocess.Popen(
-            [*pytest, "-p", "no:cacheprovider", *COMPUTING],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            preexec_fn=lambda: os.nice(NICENESS),
-        )
-        waiting = subprocess.run([*pytest, *without, "tests"], check=False)
-        computing.wait()
-        output.seek(0)
-        sys.stdout.buffer.write(output.read())
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as computed:
+        others, computing = _start(OTHERS, said, 0), _start(COMPUTING, computed, NICENESS)
+        codes = [subprocess.run(_pytest(FAILURE), check=False).returncode]
+        for process, output in ((others, said), (computing, computed)):
+            codes.append(process.wait())
+            output.seek(0)
+            sys.stdout.buffer.write(output.read())
     sys.stdout.flush()
-    return waiting.returncode or computing.returncode
+    return max(codes, key=abs)
+
+
+def _start(paths: list[str], output: IO[bytes], niceness: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        _pytest(paths),
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        preexec_fn=lambda: os.nice(niceness),
+    )
+
+
+def _pytest(paths: list[str]) -> list[str]:
+    return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
 
 
 if __name__ == "__main__":
