@@ -35,7 +35,10 @@ def _offset(hour: int, zone: ZoneInfo) -> Microseconds:
 
 @lru_cache(maxsize=4_096)
 def instant_of(text: str, zone: ZoneInfo | None) -> Microseconds | None:
-    """A date's end in the zone (None: UTC), or a date-time's moment; None if it is neither."""
+    """A date's end in the zone (None: UTC), or a date-time's moment; None if it is neither, or of
+    another age than ours: what is computed from it must be a date, too."""
+    if not text.startswith(("19", "20", "21")):
+        return None
     try:
         if len(text) == 10:
             following = date.fromisoformat(text) + timedelta(days=1)

@@ -148,9 +148,10 @@ def _judge(address: str, rules: Rules) -> int:
 
 def _account(interaction: Interaction, rules: Rules) -> str | None:
     """Of the address given, else of the contact's key: the domain, which is no personal data."""
-    given = interaction.data.get("email")
-    if type(given) is str and (account := rules.account_of(given)) is not None:
-        return _text(account)
+    data, form = interaction.data, interaction.data.get("fields")
+    for given in (data.get("email"), form.get("email") if type(form) is dict else None):
+        if type(given) is str and (account := rules.account_of(given)) is not None:
+            return _text(account)
     return _text(rules.account_of(interaction.contact_id))
 
 

@@ -109,3 +109,9 @@ def test_a_linked_account_wins_over_the_addresses_domain() -> None:
     story.tell("account.linked", 0, account_id="acme")
     story.tell("newsletter.signed_up", 1, email="ada@engines.example")
     assert story.contact.fold.account_id == "acme"
+
+
+def test_a_form_may_give_the_address() -> None:
+    story = Story()
+    story.tell("form.submitted", 0, form_id="f", fields={"email": "ada@engines.example"})
+    assert story.contact.fold.account_id == "engines.example"
