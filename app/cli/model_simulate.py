@@ -37,7 +37,7 @@ def simulate(
 
     report = asyncio.run(_simulate(settings.load(), candidate, tenant, limit_contacts))
     if as_json:
-        printing.json(report)
+        printing.json(printing.with_moments(report, ("until", "effective_at")))
         return
     _print(report)
 

@@ -1,7 +1,7 @@
 """What commands print: tables for people, JSON for machines, never both."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -30,6 +30,25 @@ def json(value: Any) -> None:
     import msgspec
 
     line(msgspec.json.encode(value).decode())
+
+
+def with_moments(value: Any, names: Collection[str]) -> Any:
+    """Plain data in which the fields of these names, moments in microseconds, are RFC 3339."""
+    import msgspec
+
+    from app.domain.timestamps import format_rfc3339
+
+    def told(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {
+                name: format_rfc3339(each)
+                if name in names and isinstance(each, int)
+                else told(each)
+                for name, each in part.items()
+            }
+        return [told(each) for each in part] if isinstance(part, list | tuple) else part
+
+    return told(msgspec.to_builtins(value))
 
 
 def table(

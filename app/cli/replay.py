@@ -43,7 +43,7 @@ def replay(
         tenant = "default"
     report = asyncio.run(_replay(settings.load(), tenant, partition, contact, repair))
     if as_json:
-        printing.json(report)
+        printing.json(printing.with_moments(report, ("effective_at", "check_at")))
     else:
         _print(report)
     if not report.is_equal and not _is_mended(report):
