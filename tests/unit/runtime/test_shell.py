@@ -59,13 +59,19 @@ async def test_stop_drains_the_lane_and_exits_0() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_signal_drains_the_lane_and_exits_0(number: signal.Signals) -> None:
+async def test_signal_drains_the_lane_and_exits_0(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks: list[float] = []  # a real one would end these tests
+    monkeypatch.setattr("app.runtime.signals.end_by_force_after", clocks.append)
     lane = Lane()
     ended = asyncio.create_task(run(lambda: [lane_service(lane)], drain_timeout_seconds=60.0))
     await lane.running.wait()
     os.kill(os.getpid(), number)
     assert await ended == 0
     assert lane.drained
+    assert len(clocks) == 1
+    assert clocks[0] > 60.0
 
 
 async def test_bug_in_the_lane_exits_1() -> None:
