@@ -141,7 +141,7 @@ async def test_a_contact_is_read_as_it_was(api: httpx.AsyncClient, service: Serv
     [
         ("why-not?stage=ada@example.org", "stage: must be one of lead, prospect"),
         ("?as_of=ada@example.org", "as_of: must be a moment: 2026-03-02 or"),
-        ("?as_of=2999-01-01", "as_of: is too far ahead"),
+        ("?as_of=2150-01-01", "as_of: is too far ahead"),
         ("history?known_at=2026-13-01", "known_at: must be a moment"),
     ],
 )
