@@ -1,0 +1,86 @@
+"""The lanes in figures: each partition's lag, owner and outbox, and all of them together."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from app.api.lag import PartitionLag
+from app.storage.rows import PartitionRow
+
+
+class PartitionFigures(NamedTuple):
+    """A partition of a lane: its topics together."""
+
+    lane: str
+    partition: int
+    lag: int
+    apply_lag: int
+    behind_seconds: float
+    outbox: int
+    """Batches applied and not yet published, as its owner last knew."""
+    takeovers: int
+    owner: str | None
+
+
+class Figures(NamedTuple):
+    partitions: list[PartitionFigures]
+    topics: list[PartitionLag]
+    applied: int
+    """Records, of all topics since they began."""
+
+    @property
+    def lag(self) -> int:
+        return sum(each.lag for each in self.partitions)
+
+    @property
+    def behind_seconds(self) -> float:
+        return max((each.behind_seconds for each in self.partitions), default=0.0)
+
+    @property
+    def outbox(self) -> int:
+        return sum(each.outbox for each in self.partitions)
+
+    @property
+    def takeovers(self) -> int:
+        return sum(each.takeovers for each in self.partitions)
+
+    @property
+    def unowned(self) -> int:
+        return sum(each.owner is None for each in self.partitions)
+
+    @property
+    def owners(self) -> int:
+        return len({each.owner for each in self.partitions if each.owner is not None})
+
+
+def figures_of(
+    topics: list[PartitionLag], owned: Mapping[tuple[str, int], PartitionRow]
+) -> Figures:
+    by_owner: dict[tuple[str, int], list[PartitionLag]] = {key: [] for key in owned}
+    for row in topics:
+        lane = "accounts" if "account" in row.topic else "contacts"
+        by_owner.setdefault((lane, row.partition), []).append(row)
+    partitions = [
+        _partition(*key, by_owner[key], owned.get(key)) for key in sorted(by_owner, key=_order)
+    ]
+    return Figures(partitions, topics, sum(row.applied or 0 for row in topics))
+
+
+def _order(key: tuple[str, int]) -> tuple[bool, int]:
+    """The contacts' lane first."""
+    return key[0] != "contacts", key[1]
+
+
+def _partition(
+    lane: str, partition: int, rows: Iterable[PartitionLag], owned: PartitionRow | None
+) -> PartitionFigures:
+    every = list(rows)
+    return PartitionFigures(
+        lane,
+        partition,
+        sum(row.lag for row in every),
+        sum(row.apply_lag for row in every),
+        max((row.behind_seconds or 0.0 for row in every), default=0.0),
+        0 if owned is None else owned.batch_seq - owned.published_seq,
+        0 if owned is None else owned.epoch,
+        None if owned is None else owned.owner,
+    )
