@@ -32,6 +32,10 @@ def as_partition(row: Row[*tuple[Any, ...]]) -> PartitionRow:
     )
 
 
+def as_moment(at: Microseconds) -> datetime:
+    return _EPOCH + timedelta(microseconds=at)
+
+
 def microseconds(at: datetime) -> Microseconds:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
