@@ -9,6 +9,8 @@ from app.api.access import Access
 from app.api.accounts import ACCOUNT_ROUTES
 from app.api.application import make_application
 from app.api.checking import Checker
+from app.api.command_log import CommandLog
+from app.api.command_reading import COMMAND_READING_ROUTES
 from app.api.commands import COMMAND_ROUTES, Commands
 from app.api.contact_reading import ContactReading
 from app.api.contacts import CONTACT_ROUTES
@@ -47,6 +49,7 @@ ROUTES = (
     why,
     why_not,
     *COMMAND_ROUTES,
+    *COMMAND_READING_ROUTES,
     *ACCOUNT_ROUTES,
     *MODEL_ROUTES,
     *OPERATION_ROUTES,
@@ -111,13 +114,17 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
         for lane, given in zip(INPUTS, (settings, for_accounts(settings)), strict=True)
     ]
     batch_max = settings.api.batch_max_interactions
+    command_log = CommandLog(database, waits_max=settings.commands.waits_max)
     return {
         "database": database,
         "models": models,
         "contacts": ContactReading(database, ruling, now, folds_max=settings.api.folds_max),
         "lags": LagReading(settings.kafka, database, lanes, time.time),
         "publishing": Publishing(checker, intake, batch_max=batch_max),
-        "commands": Commands(checker, intake),
+        "command_log": command_log,
+        "commands": Commands(
+            checker, intake, command_log, wait_max_seconds=settings.commands.wait_max_seconds
+        ),
     }
 
 

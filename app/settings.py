@@ -90,6 +90,18 @@ class DeadLetters(Section):
     )
 
 
+class Commands(Section):
+    """What people decide, and the answers they wait for."""
+
+    kept_days: PositiveInt = Field(
+        default=7, description="who decided what, and what became of it, can be asked for so long"
+    )
+    wait_max_seconds: Seconds = Field(default=10.0, description="of Prefer: wait")
+    waits_max: PositiveInt = Field(
+        default=200, description="who may wait at once; others are answered without waiting"
+    )
+
+
 class Http(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -148,6 +160,7 @@ class Settings(Section):
     lane: Lane = Lane()
     limits: Limits = Limits()
     dead_letters: DeadLetters = DeadLetters()
+    commands: Commands = Commands()
     http: Http = Http()
     api: Api = Api()
     logs: Logs = Logs()

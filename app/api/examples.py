@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from app.api.account_shapes import Account, AccountAnswer, AccountPage, Member
-from app.api.commands import CommandAccepted
+from app.api.command_shapes import Command, CommandMove, CommandPage
 from app.api.contacts import History, Timer, TimersAnswer
 from app.api.lag import PartitionLag
 from app.api.models import Finding, LintAnswer, ModelEntry, ModelList
@@ -16,6 +16,7 @@ from app.api.publishing import Accepted
 from app.api.shapes import ContactAnswer, StageChange
 from app.api.timeline import Move, Timeline, TimelineItem
 from app.domain.changes import Cause, GuardResult, Touch
+from app.domain.command_outcome import CommandState
 from app.outbound.payloads import Facets, Qualification
 
 _AT, _ID, _SOURCE = "2026-03-02T09:14:05Z", "5b1f0c52", "https://shop.example/forms"
@@ -83,11 +84,41 @@ _ITEM = TimelineItem(
 )
 _FIRM = Account(_ACCOUNT, "prospect", 1, False, 2, ["decision_maker"], _AT)
 
+_COMMAND = Command(
+    command_id="9c5d1f0b6a2e4c7d8e9f0a1b2c3d4e5f",
+    state=CommandState.ACCEPTED,
+    command="override",
+    type="stage.override",
+    contact_id=_KEY,
+    actor="jo",
+    scope="contacts:command",
+    source="/funnel/api",
+    received_at=_AT,
+    decided_at="2026-03-02T09:14:05.412Z",
+    reason=None,
+    message=None,
+    stage="opportunity",
+    seq=3,
+    moves=[CommandMove(3, "changed", _TRANSITION, "T17", "prospect", "opportunity")],
+)
+_REFUSED = msgspec.structs.replace(
+    _COMMAND,
+    state=CommandState.REFUSED,
+    command="accept_handoff",
+    type="handoff.accepted",
+    reason="no_handoff_open",
+    message="There is no open hand-off: the contact is prospect.",
+    stage="prospect",
+    moves=[],
+)
+
 ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     "publish": Accepted(
         2, 1, [FieldError("/data", "product_id is required", "schema_violation", 1)]
     ),
-    "command": CommandAccepted("9c5d1f0b6a2e4c7d8e9f0a1b2c3d4e5f"),
+    "command": _COMMAND,
+    "command_result": _REFUSED,
+    "list_commands": CommandPage([_COMMAND, _REFUSED], None),
     "contact": _CONTACT,
     "history": History([_CHANGE], None),
     "timeline": Timeline([_ITEM], None),

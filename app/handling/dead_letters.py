@@ -4,6 +4,7 @@ from typing import Final
 
 from app.domain.interaction import Microseconds
 from app.errors import Poison
+from app.handling.claims import claims_of
 from app.handling.origin import Origin, restore
 from app.handling.records import SourceRecord
 from app.storage.rows import DeadLetterRow
@@ -41,6 +42,7 @@ def dead_letter_row(
 ) -> DeadLetterRow:
     """As PostgreSQL keeps it; `partition` is the lane partition whose batch holds it."""
     origin, original = as_dead_letter(record, topic)
+    said = claims_of(original.value, original.headers)
     return DeadLetterRow(
         partition=partition,
         topic=origin.topic,
@@ -54,6 +56,8 @@ def dead_letter_row(
         value=original.value,
         headers=list(original.headers),
         timestamp_ms=origin.timestamp_ms,
+        type=said.type,
+        source=said.source,
     )
 
 

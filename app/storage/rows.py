@@ -7,6 +7,8 @@ import msgspec
 from app.domain.changes import Change, ContactChange, SealedChunk
 from app.domain.interaction import Microseconds
 from app.storage.account_rows import AccountRows
+from app.storage.command_results import CommandResultRow
+from app.storage.halts import HaltRow
 from app.storage.models import ActivationRow, SweepRow
 
 Offsets = tuple[int, ...]
@@ -107,6 +109,9 @@ class DeadLetterRow(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     headers: list[tuple[str, bytes | None]]
     timestamp_ms: int
+    type: str | None = None
+    """What it says of itself, as the two below; None: nothing that can be read."""
+    source: str | None = None
 
 
 class StoredDeadLetter(msgspec.Struct, frozen=True, gc=False):
@@ -115,6 +120,10 @@ class StoredDeadLetter(msgspec.Struct, frozen=True, gc=False):
     id: int
     lane: str
     row: DeadLetterRow
+    redriven: int = 0
+    """How often it was sent again."""
+    redriven_at: Microseconds | None = None
+    redriven_by: str | None = None
 
 
 class LaneRow(msgspec.Struct, frozen=True):
@@ -177,3 +186,5 @@ class ApplyBatch(msgspec.Struct, frozen=True):
     """Last: a contact's other rows of the batch are not written, or go with the rest."""
     activations: list[ActivationRow] = []
     sweeps: list[SweepRow] = []
+    results: list[CommandResultRow] = []
+    halts: list[HaltRow] = []
