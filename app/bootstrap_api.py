@@ -29,7 +29,9 @@ from app.api.readiness import Readiness
 from app.api.tenant_types import TenantTypes
 from app.api.timeline import timeline
 from app.api.tokens import read_tokens
+from app.api.ui.ports import Feed, Lists
 from app.bootstrap import INPUTS, for_accounts, now
+from app.bootstrap_ui import build_pages, build_simulations
 from app.domain.rules import Rules
 from app.domain.timeline import EVER, Ruling
 from app.domain.topics import CONTACT_LANE_INPUTS
@@ -62,22 +64,25 @@ class Api(NamedTuple):
     """Lets go of the connections."""
 
 
-def build_api(settings: Settings, metrics: Metrics) -> Api:
+def build_api(settings: Settings, metrics: Metrics, lists: Lists, feed: Feed) -> Api:
     """Connects when first asked. SettingsError: its tokens are wrong; ModelError."""
     database, intake = _database(settings), Intake(settings.kafka)
     readiness = Readiness({"PostgreSQL": database.check, "Kafka": intake.check}, time.monotonic)
 
     async def close() -> None:
+        await parts["simulations"].close()
         await intake.close()
         await database.close()
 
+    access, parts = _access(settings.api), _parts(settings, database, intake)
     inner = make_application(
         ROUTES,
         probes(readiness.health, metrics),
-        _access(settings.api),
-        parts=_parts(settings, database, intake),
+        access,
+        parts=parts,
         version=release(),
         request_max_bytes=settings.api.request_max_bytes,
+        pages=[build_pages(settings, access, database, parts, lists, feed, release())],
     )
     seconds = settings.api.request_timeout_seconds
     return Api(Edge(inner, request_timeout_seconds=seconds), close)
@@ -121,6 +126,7 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
         "contacts": ContactReading(database, ruling, now, folds_max=settings.api.folds_max),
         "lags": LagReading(settings.kafka, database, lanes, time.time),
         "publishing": Publishing(checker, intake, batch_max=batch_max),
+        "simulations": build_simulations(settings),
         "command_log": command_log,
         "commands": Commands(
             checker, intake, command_log, wait_max_seconds=settings.commands.wait_max_seconds

@@ -66,7 +66,8 @@ async def timeline(
     records = await contacts.history(principal.tenant, key)
     older = [entry for entry in whole_log(contact) if last is None or entry.key < last]
     page = older[:limit]
-    return Timeline(items_of(page, records), cursor_of(page[-1].key) if len(older) > limit else None)
+    goes_on = cursor_of(page[-1].key) if len(older) > limit else None
+    return Timeline(items_of(page, records), goes_on)
 
 
 def items_of(entries: Iterable[Entry], records: Iterable[StoredChange]) -> list[TimelineItem]:

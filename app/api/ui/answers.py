@@ -7,8 +7,8 @@ from litestar.enums import MediaType
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from app.api import answering
-from app.api.problems import Problem, ProblemDetails
+from app.api.answering import problem_of, problem_of_bug, problem_of_funnel
+from app.api.problems import Problem
 from app.api.ui.rendering import Renderer, is_partial, link
 from app.api.ui.sessions import SignedOut
 from app.errors import FunnelError
@@ -32,14 +32,15 @@ class Answers:
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer
         self.handlers: Any = {
-            SignedOut: self.signed_out,
-            Problem: self.problem,
-            HTTPException: self.framework,
-            FunnelError: self.funnel,
-            Exception: self.bug,
+            SignedOut: lambda request, _: self.signed_out(request),
+            Problem: lambda request, failed: self._told(request, failed),
+            HTTPException: lambda request, failed: self._told(request, problem_of(failed)),
+            FunnelError: lambda request, failed: self._told(request, problem_of_funnel(failed)),
+            Exception: lambda request, bug: self._told(request, problem_of_bug(bug)),
         }
+        """Functions: the framework copies what it is given, but not these."""
 
-    def signed_out(self, request: Request[Any, Any, Any], _: SignedOut) -> Response[Any]:
+    def signed_out(self, request: Request[Any, Any, Any]) -> Response[Any]:
         if request.headers.get("hx-request") == "true":
             return Response("", status_code=204, headers={"hx-redirect": SIGN_IN})
         path, query = request.url.path, request.url.query
@@ -47,19 +48,8 @@ class Answers:
         then = goes_on if request.method == "GET" and path != "/" else None
         return Redirect(link(SIGN_IN, next=then), status_code=303)
 
-    def problem(self, request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
-        return self._told(request, problem.details)
-
-    def framework(self, request: Request[Any, Any, Any], failed: HTTPException) -> Response[Any]:
-        return self._told(request, answering.problem_of(failed).details)
-
-    def funnel(self, request: Request[Any, Any, Any], failed: FunnelError) -> Response[Any]:
-        return self._told(request, answering.problem_of_funnel(failed).details)
-
-    def bug(self, request: Request[Any, Any, Any], bug: Exception) -> Response[Any]:
-        return self._told(request, answering.problem_of_bug(bug).details)
-
-    def _told(self, request: Request[Any, Any, Any], details: ProblemDetails) -> Response[Any]:
+    def _told(self, request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
+        details = problem.details
         title = _TITLES.get(details.status, "Something went wrong")
         if is_partial(request):
             return Response(

@@ -63,13 +63,13 @@ def _read(directory: Traversable, above: str) -> Iterator[tuple[str, Asset]]:
 
 
 @get(f"{ROOT}/{{digest:str}}/{{name:path}}", opt={PUBLIC: True}, include_in_schema=False)
-async def asset(digest: FromPath[str], name: FromPath[str], assets: Given[Assets]) -> Response[bytes]:
+async def asset(
+    digest: FromPath[str], name: FromPath[str], assets: Given[Assets]
+) -> Response[bytes]:
     found = assets.find(digest, name.lstrip("/"))
     if found is None:
         raise not_found("file")
-    return Response(
-        found.content, media_type=found.media_type, headers={"cache-control": FOR_EVER}
-    )
+    return Response(found.content, media_type=found.media_type, headers={"cache-control": FOR_EVER})
 
 
 ASSET_ROUTES: list[HTTPRouteHandler] = [asset]

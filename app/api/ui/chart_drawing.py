@@ -6,6 +6,7 @@ stages are one arrow with all their names.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from math import atan2, cos, sin
 from typing import Final, NamedTuple
 
@@ -77,7 +78,7 @@ def draw(rules: Rules) -> Drawing:
     top = ARC_BASE + ARC_STEP * arch + BOX_HEIGHT / 2 + 24
     boxes = _boxes(up, detours, top, rules)
     ports = _ports(ways, boxes)
-    edges = [_edge(way, n, boxes, ports) for n, way in enumerate(ways)]
+    edges = [_edge(way, n, ports) for n, way in enumerate(ways)]
     width = LEFT + STEP * (len(up) - 1) + BOX_WIDTH / 2 + 20
     height = top + BOX_HEIGHT / 2 + (ROW_GAP + BOX_HEIGHT / 2 + 30 if detours else 20)
     return Drawing(round(width), round(height), list(boxes.values()), edges)
@@ -98,8 +99,9 @@ def _grouped(shown: Iterable[Transition]) -> dict[tuple[str, str], tuple[str, ..
 
 def _pull(name: str, shown: Iterable[Transition], column: dict[str, int]) -> float:
     """Where a detour's neighbours stand, on average; what most lead to stands last."""
-    near = [column[each.from_stage] for each in shown if each.to_stage == name and each.from_stage in column]
-    near += [column[each.to_stage] for each in shown if each.from_stage == name and each.to_stage in column]
+    ends = [each.from_stage for each in shown if each.to_stage == name]
+    ends += [each.to_stage for each in shown if each.from_stage == name]
+    near = [column[end] for end in ends if end in column]
     return sum(near) / len(near) if near else len(column)
 
 
@@ -117,9 +119,7 @@ def _way(from_stage: str, to_stage: str, names: tuple[str, ...], column: dict[st
     return _Way(from_stage, to_stage, names, *sides, abs(distance))
 
 
-def _boxes(
-    up: Sequence[str], detours: Sequence[str], top: float, rules: Rules
-) -> dict[str, Box]:
+def _boxes(up: Sequence[str], detours: Sequence[str], top: float, rules: Rules) -> dict[str, Box]:
     boxes = {NONE: Box(NONE, LEFT - STEP / 2, top, None)}
     for n, name in enumerate(up[1:]):
         boxes[name] = Box(name, LEFT + STEP * n + STEP / 2 + 20, top, rules.stages[name].owner)
@@ -165,9 +165,7 @@ def _port(box: Box, side: str, along: float, other_x: float) -> Point:
     raise AssertionError(side)
 
 
-def _edge(
-    way: _Way, n: int, boxes: dict[str, Box], ports: dict[tuple[int, bool], Point]
-) -> Edge:
+def _edge(way: _Way, n: int, ports: dict[tuple[int, bool], Point]) -> Edge:
     start, end = ports[n, True], ports[n, False]
     first, second = _controls(way, start, end)
     at = 0.5 if way.from_side in ("right", "top") else LABELS_AT[n % len(LABELS_AT)]
@@ -203,10 +201,7 @@ def _on_curve(at: float, *points: Point) -> Point:
     """De Casteljau."""
     left = list(points)
     while len(left) > 1:
-        left = [
-            (a[0] + (b[0] - a[0]) * at, a[1] + (b[1] - a[1]) * at)
-            for a, b in zip(left, left[1:], strict=False)
-        ]
+        left = [(a[0] + (b[0] - a[0]) * at, a[1] + (b[1] - a[1]) * at) for a, b in pairwise(left)]
     return left[0]
 
 

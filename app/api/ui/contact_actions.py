@@ -107,7 +107,8 @@ def _disqualification(form: Form) -> Data:
 
 def _confirmed(form: Form) -> None:
     if form.get("confirmed") != "yes":
-        raise Problem(422, "not-confirmed", "tick the box to say that you mean it; nothing was done")
+        detail = "tick the box to say that you mean it; nothing was done"
+        raise Problem(422, "not-confirmed", detail)
 
 
 ACTIONS: Final[Mapping[str, Action]] = {

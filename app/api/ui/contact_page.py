@@ -102,8 +102,6 @@ async def decide(
     return Redirect(link(address, done=decided.command_id), status_code=303)
 
 
-
-
 def _said(decided: Decided | None) -> str:
     return "" if decided is None else SAID.get(decided.command or "", "Done")
 

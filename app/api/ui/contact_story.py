@@ -87,9 +87,7 @@ async def read_story(contacts: ContactReading, tenant: str, key: str) -> Story:
     return await asyncio.to_thread(_story, found, records, ruling, at)
 
 
-def _story(
-    found: Contact, records: list[StoredChange], ruling: Ruling, at: Microseconds
-) -> Story:
+def _story(found: Contact, records: list[StoredChange], ruling: Ruling, at: Microseconds) -> Story:
     rules, state = ruling.at(at), found.fold
     entries = list(whole_log(found))
     track = [stage_change(each) for each in standing(records)]
@@ -171,8 +169,6 @@ def _handoff(found: Contact, track: list[StageChange], timers: list[Timer]) -> H
     return Handoff(asked_for[-1].transition_id, format_rfc3339(handoff.at), due)
 
 
-async def read_why_not(
-    contacts: ContactReading, tenant: str, key: str, stage: str
-) -> WhyNotAnswer:
+async def read_why_not(contacts: ContactReading, tenant: str, key: str, stage: str) -> WhyNotAnswer:
     """Problem 404, 422; Unavailable."""
     return told(await contacts.why_not(tenant, key, stage))

@@ -13,11 +13,11 @@ from app.api.contact_reading import ContactReading
 from app.api.principal import Principal, Scope
 from app.api.ui.guarding import page
 from app.api.ui.live_feed import live_changes
+from app.api.ui.model_pages import RulesOf
 from app.api.ui.ports import Feed, Group, Lists, StageSums, Summary
 from app.api.ui.rendering import Renderer
-from app.domain.rules import Rules
-from app.api.ui.model_pages import RulesOf
 from app.api.ui.silhouette import Silhouette, silhouette
+from app.domain.rules import Rules
 
 PERIODS: Final = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "12 months"}
 DEFAULT_PERIOD: Final = "90"
@@ -103,7 +103,9 @@ def _steps(rules: Rules, summary: Summary) -> tuple[list[Step], list[Step]]:
 
 
 def _shape(steps: list[Step]) -> Silhouette:
-    return silhouette([(step.stage, 0 if step.sums is None else step.sums.entered) for step in steps])
+    return silhouette(
+        [(step.stage, 0 if step.sums is None else step.sums.entered) for step in steps]
+    )
 
 
 FUNNEL_PAGES: list[HTTPRouteHandler] = [funnel_page, live_changes]

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from litestar.handlers.base import BaseRouteHandler
+from litestar.types import Guard
 
 from app.api.access import allow, forbidden
 from app.api.principal import NEEDS, Scope
@@ -14,17 +15,16 @@ UNSIGNED: Final = "is_unsigned"
 """Of the pages that those may see who have not signed in."""
 
 
-class PageGuard:
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+def page_guard(sessions: Sessions) -> Guard:
+    """A function: the framework copies what it is given, but not functions."""
 
-    async def guard(self, connection: Connection, route: BaseRouteHandler) -> None:
+    async def guard(connection: Connection, route: BaseRouteHandler) -> None:
         """Raises SignedOut; Problem 403."""
         if connection.scope.get("method") not in SAFE:
             refuse_foreign(connection)
         if route.opt.get(UNSIGNED) is True:
             return
-        session = await self._sessions.of(connection)
+        session = await sessions.of(connection)
         connection.state.session = session
         connection.state.principal = session.principal
         scope = route.opt.get(NEEDS)
@@ -33,6 +33,8 @@ class PageGuard:
         if not isinstance(scope, Scope):
             raise forbidden("nobody may see this: the page names no scope")
         allow(session.principal, scope)
+
+    return guard
 
 
 SIGNED_IN: Final = "signed-in"

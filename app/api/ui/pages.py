@@ -8,15 +8,15 @@ from litestar.di import NamedDependency as Given
 from litestar.di import Provide
 
 from app.api.access import Access
-from app.api.principal import PUBLIC
+from app.api.principal import PUBLIC, Principal
 from app.api.ui.account_pages import ACCOUNT_PAGES
 from app.api.ui.answers import Answers
 from app.api.ui.assets import ASSET_ROUTES, Assets
 from app.api.ui.contact_page import CONTACT_PAGES
 from app.api.ui.forms import Form, read_form
 from app.api.ui.funnel_page import FUNNEL_PAGES
-from app.api.ui.guarding import PageGuard
-from app.api.ui.model_pages import MODEL_PAGES
+from app.api.ui.guarding import page_guard
+from app.api.ui.model_pages import MODEL_PAGES, RulesOf
 from app.api.ui.operation_pages import OPERATION_PAGES
 from app.api.ui.queue_page import QUEUE_PAGES
 from app.api.ui.rendering import Renderer
@@ -61,12 +61,13 @@ def make_pages(
     return Router(
         "/",
         route_handlers=list(PAGES),
-        guards=[PageGuard(sessions).guard],
+        guards=[page_guard(sessions)],
         opt={PUBLIC: True},  # to the guard of tokens: pages have one of their own
         exception_handlers=Answers(renderer).handlers,
         dependencies={
             **{name: _always(part) for name, part in own.items()},
             "form": Provide(_form),
+            "stages": Provide(_stages),
         },
         include_in_schema=False,
     )
@@ -74,6 +75,11 @@ def make_pages(
 
 async def _form(request: Request[Any, Any, Any], sessions: Given[Sessions]) -> Form:
     return await read_form(request, sessions)
+
+
+async def _stages(principal: Given[Principal], rules_of_tenant: Given[RulesOf]) -> list[str]:
+    """Of the model that decides for the principal's tenant."""
+    return list((await rules_of_tenant(principal.tenant)).stages)
 
 
 def _always(part: Any) -> Provide:

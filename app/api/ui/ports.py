@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import date
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -99,6 +99,7 @@ class Forecast(msgspec.Struct, frozen=True):
     items: list[ForecastMonth]
 
 
+@runtime_checkable
 class Lists(Protocol):
     """Of a tenant. Every question raises Problem 422 and Unavailable."""
 
@@ -136,6 +137,7 @@ class Decided(msgspec.Struct, frozen=True):
     command: str | None = None
 
 
+@runtime_checkable
 class Decisions(Protocol):
     async def decide(
         self, principal: Principal, contact_id: str, key: str, command: str, data: dict[str, Any]
@@ -168,10 +170,9 @@ class LetterList(msgspec.Struct, frozen=True):
     next: str | None
 
 
+@runtime_checkable
 class DeadLetters(Protocol):
-    async def letters(
-        self, *, reason: str | None, limit: int, after: str | None
-    ) -> LetterList: ...
+    async def letters(self, *, reason: str | None, limit: int, after: str | None) -> LetterList: ...
 
     @property
     def can_redrive(self) -> bool: ...
@@ -197,6 +198,7 @@ class FeedItem(msgspec.Struct, frozen=True):
     actor: str | None = None
 
 
+@runtime_checkable
 class Feed(Protocol):
     async def recent(self, tenant: str, limit: int) -> list[FeedItem]:
         """Newest first."""

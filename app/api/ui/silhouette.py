@@ -45,10 +45,12 @@ def _band(left: float, right: float, before: float, after: float) -> str:
     """Level for most of it, then curving to the next."""
     middle, bend = HEIGHT / 2, left + (right - left) * 0.55
     turn = (bend + right) / 2
+
+    def at(x: float, half: float) -> str:
+        return f"{x:.1f},{middle + half:.1f}"
+
     return (
-        f"M{left:.1f},{middle - before:.1f} L{bend:.1f},{middle - before:.1f}"
-        f" C{turn:.1f},{middle - before:.1f} {turn:.1f},{middle - after:.1f} {right:.1f},{middle - after:.1f}"
-        f" L{right:.1f},{middle + after:.1f}"
-        f" C{turn:.1f},{middle + after:.1f} {turn:.1f},{middle + before:.1f} {bend:.1f},{middle + before:.1f}"
-        f" L{left:.1f},{middle + before:.1f} Z"
+        f"M{at(left, -before)} L{at(bend, -before)}"
+        f" C{at(turn, -before)} {at(turn, -after)} {at(right, -after)} L{at(right, after)}"
+        f" C{at(turn, after)} {at(turn, before)} {at(bend, before)} L{at(left, before)} Z"
     )

@@ -62,7 +62,7 @@ def span(seconds: float | None) -> str:
     left = abs(seconds)
     if left < MINUTE:
         return f"{left:.0f} s"
-    told = []
+    told: list[str] = []
     for size, unit in _UNITS:
         if left >= size or told:
             n = int(left // size)
