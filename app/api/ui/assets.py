@@ -14,8 +14,8 @@ from litestar.di import NamedDependency as Given
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from app.api.principal import PUBLIC
 from app.api.problems import not_found
+from app.api.ui.guarding import unsigned
 
 ROOT: Final = "/static"
 FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -62,7 +62,7 @@ def _read(directory: Traversable, above: str) -> Iterator[tuple[str, Asset]]:
             yield name, Asset(digest, media_type, content)
 
 
-@get(f"{ROOT}/{{digest:str}}/{{name:path}}", opt={PUBLIC: True}, include_in_schema=False)
+@get(f"{ROOT}/{{digest:str}}/{{name:path}}", **unsigned())
 async def asset(
     digest: FromPath[str], name: FromPath[str], assets: Given[Assets]
 ) -> Response[bytes]:

@@ -18,6 +18,7 @@ from app.domain.explanation import Explanation
 from app.domain.identity import whole_log
 from app.domain.interaction import Microseconds
 from app.domain.qualification import standing_of
+from app.domain.rules import Rules
 from app.domain.score_course import ScoreParts, ScorePoint, score_course
 from app.domain.state import NONE
 from app.domain.timeline import Ruling
@@ -107,7 +108,7 @@ def _story(found: Contact, records: list[StoredChange], ruling: Ruling, at: Micr
         records=len(records),
         items=_with_timers(items_of(entries[:TIMELINE_ROWS], records), track, len(entries)),
         interactions=len(entries),
-        ways=[each for each in explain(found, ruling, at) if each.to_stage != each.from_stage],
+        ways=_ways(explain(found, ruling, at), rules),
         timers=timers,
         facts=[
             Fact(
@@ -132,6 +133,15 @@ def _story(found: Contact, records: list[StoredChange], ruling: Ruling, at: Micr
         course=course,
         parts=parts,
     )
+
+
+def _ways(ways: list[Explanation], rules: Rules) -> list[Explanation]:
+    """The way up first, then detours; without what a person may do, and what each step tries."""
+    order = list(rules.stages)
+    detours = {name for name, stage in rules.stages.items() if stage.kind == "detour"}
+    overrides = {each.id for each in rules.transitions if each.is_override}
+    on = [each for each in ways if each.transition not in overrides]
+    return sorted(on, key=lambda way: (way.to_stage in detours, order.index(way.to_stage)))
 
 
 def _with_timers(

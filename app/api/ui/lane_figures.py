@@ -65,6 +65,13 @@ def figures_of(
     return Figures(partitions, topics, sum(row.applied or 0 for row in topics))
 
 
+def _outbox(rows: Iterable[PartitionLag], owned: PartitionRow) -> int:
+    """The row learns with the next batch what is published; the group's offsets know it now."""
+    if all((row.published or 0) >= (row.applied or 0) for row in rows):
+        return 0
+    return owned.batch_seq - owned.published_seq
+
+
 def _order(key: tuple[str, int]) -> tuple[bool, int]:
     """The contacts' lane first."""
     return key[0] != "contacts", key[1]
@@ -80,7 +87,7 @@ def _partition(
         sum(row.lag for row in every),
         sum(row.apply_lag for row in every),
         max((row.behind_seconds or 0.0 for row in every), default=0.0),
-        0 if owned is None else owned.batch_seq - owned.published_seq,
+        0 if owned is None else _outbox(every, owned),
         0 if owned is None else owned.epoch,
         None if owned is None else owned.owner,
     )

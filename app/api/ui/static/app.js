@@ -10,6 +10,7 @@
   var dated = new Intl.DateTimeFormat(undefined, {
     day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
   });
+  var short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
   var yearly = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 
   function absolute(at) {
@@ -161,6 +162,10 @@
     box.replaceChildren();
     var muted = color("muted"), line = color("line"), accent = color("accent");
     var fit = color("fit"), soft = color("soft");
+    function days(u, all) {
+      var hours = all.length > 1 && all[1] - all[0] < 86400;
+      return all.map(function (at) { return (hours ? clock : short).format(new Date(at * 1000)); });
+    }
     function axis(extra) {
       return Object.assign(
         { stroke: muted, grid: { stroke: line, width: 1 }, ticks: { show: false }, font: "12px system-ui" },
@@ -174,7 +179,7 @@
         cursor: { y: false, points: { size: 7 } },
         legend: { live: true },
         scales: { y: { range: [0, 100] } },
-        axes: [axis({ space: 70 }), axis({ size: 34, values: function (u, all) { return all; } })],
+        axes: [axis({ space: 80, values: days }), axis({ size: 34, values: function (u, all) { return all; } })],
         series: [
           { value: function (u, at) { return at == null ? "" : dated.format(new Date(at * 1000)); }, label: "When" },
           { label: "Engagement", stroke: accent, width: 2, fill: soft, points: { show: false } },
