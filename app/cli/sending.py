@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 IN_FLIGHT_MAX: Final = 2000
 CLOUDEVENT: Final = ("content-type", b"application/cloudevents+json")
 
-Headers = list[tuple[str, bytes]]
+Headers = list[tuple[str, bytes | None]]
 
 
 class Sender:
