@@ -15,6 +15,7 @@ from app.api.commands import COMMAND_ROUTES, Commands
 from app.api.contact_reading import ContactReading
 from app.api.contacts import CONTACT_ROUTES
 from app.api.database import Database
+from app.api.dead_letters import DEAD_LETTER_ROUTES
 from app.api.edge import Edge
 from app.api.explaining import why, why_not
 from app.api.intake import Intake
@@ -23,6 +24,7 @@ from app.api.jwks import IssuerKeys, fetching
 from app.api.lag import LagReading, LaneTopics
 from app.api.models import MODEL_ROUTES, ModelFiles
 from app.api.operations import OPERATION_ROUTES
+from app.api.partitions import PARTITION_ROUTES, PartitionReading
 from app.api.probes import probes
 from app.api.publishing import PUBLISHING_ROUTES, Publishing
 from app.api.readiness import Readiness
@@ -55,6 +57,8 @@ ROUTES = (
     *ACCOUNT_ROUTES,
     *MODEL_ROUTES,
     *OPERATION_ROUTES,
+    *DEAD_LETTER_ROUTES,
+    *PARTITION_ROUTES,
 )
 
 
@@ -122,6 +126,8 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
     command_log = CommandLog(database, waits_max=settings.commands.waits_max)
     return {
         "database": database,
+        "intake": intake,
+        "partition_reading": PartitionReading(database, lanes),
         "models": models,
         "contacts": ContactReading(database, ruling, now, folds_max=settings.api.folds_max),
         "lags": LagReading(settings.kafka, database, lanes, time.time),

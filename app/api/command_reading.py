@@ -33,7 +33,9 @@ OnlyActor = Annotated[
     str | None,
     QueryParameter(max_length=256, pattern=WITHOUT_NUL, description="Decided by this one."),
 ]
-OnlyState = Annotated[CommandState | None, QueryParameter(name="state", description="In this state.")]
+OnlyState = Annotated[
+    CommandState | None, QueryParameter(name="state", description="In this state.")
+]
 
 
 @get("/commands/{command_id:str}", summary="What became of a command", **ASKS)

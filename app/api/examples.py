@@ -8,9 +8,12 @@ import msgspec
 from app.api.account_shapes import Account, AccountAnswer, AccountPage, Member
 from app.api.command_shapes import Command, CommandMove, CommandPage
 from app.api.contacts import History, Timer, TimersAnswer
+from app.api.dead_letter_shapes import DeadLetter, DeadLetterDetail, DeadLetterPage
+from app.api.dead_letters import RedrivenAnswer
 from app.api.lag import PartitionLag
 from app.api.models import Finding, LintAnswer, ModelEntry, ModelList
-from app.api.operations import DeadLetter, DeadLetterPage, Lag
+from app.api.operations import Lag
+from app.api.partitions import Halt, LanePartition, LanePartitions
 from app.api.problems import FieldError
 from app.api.publishing import Accepted
 from app.api.shapes import ContactAnswer, StageChange
@@ -112,6 +115,32 @@ _REFUSED = msgspec.structs.replace(
     moves=[],
 )
 
+_LETTER = DeadLetter(
+    id=17,
+    failed_at=_AT,
+    reason="schema_violation",
+    message="/data: product_id is required",
+    lane="contacts",
+    topic="funnel.interactions.v1",
+    partition=4,
+    offset=1024,
+    type="demo.requested",
+    source=_SOURCE,
+    redriven=0,
+    redriven_at=None,
+    redriven_by=None,
+)
+_PARTITION = LanePartition(
+    lane="contacts",
+    partition=3,
+    owner="funnel-0f8fad5bd9cb469fa16570867728950e",
+    epoch=4,
+    batch_seq=120,
+    published_seq=120,
+    next_offsets={"funnel.interactions.v1": 4012, "funnel.commands.v1": 17},
+    halted=Halt("dead_letters", "partition 3: 1000 dead letters in a row. …", _AT, True),
+)
+
 ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     "publish": Accepted(
         2, 1, [FieldError("/data", "product_id is required", "schema_violation", 1)]
@@ -131,21 +160,26 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     ),
     "list_models": ModelList([ModelEntry(_MODEL, False, True, "Lead, prospect, …", "8719d9a4…")]),
     "lint": LintAnswer("ours@1", [Finding("unreachable", "ours@1.yaml:12: no transition …")]),
-    "dead_letters": DeadLetterPage(
-        [
-            DeadLetter(
-                id=17,
-                failed_at=_AT,
-                reason="schema_violation",
-                message="/data: product_id is required",
-                lane="contacts",
-                topic="funnel.interactions.v1",
-                partition=4,
-                offset=1024,
-            )
-        ],
-        None,
+    "dead_letters": DeadLetterPage([_LETTER], None),
+    "dead_letter": DeadLetterDetail(
+        **msgspec.structs.asdict(_LETTER),
+        where="/data/product_id",
+        exception="Poison",
+        event_id=_ID,
+        time=_AT,
+        value_bytes=187,
+        headers=["content-type"],
+        shape={"specversion": "string", "type": "string", "data": {"*": "number"}},
+        is_whole=True,
     ),
+    "redrive_one": msgspec.structs.replace(
+        _LETTER, redriven=1, redriven_at="2026-03-02T10:00:00Z", redriven_by="jo"
+    ),
+    "redrive_some": RedrivenAnswer(
+        dry_run=False, matched=240, redriven=100, skipped=2, remaining=138, ids=[17]
+    ),
+    "partitions": LanePartitions([_PARTITION]),
+    "resume_partition": msgspec.structs.replace(_PARTITION, halted=None),
     "lag": Lag(2, [PartitionLag("funnel.interactions.v1", 0, 9, 7, 8, 2, 1, 0.3, "funnel-1")]),
 }
 """By operation id."""
