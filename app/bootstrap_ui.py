@@ -61,7 +61,7 @@ def build_pages(
 
     of_pages = {
         "decisions": SentDecisions(parts["commands"], parts["command_log"]),
-        "dead_letters": StoredLetters(database),
+        "dead_letters": StoredLetters(database, parts["intake"]),
         "lists": lists,
         "feed": feed,
         "throughput": Throughput(time.monotonic),

@@ -1,10 +1,10 @@
 """The lanes in figures: each partition's lag, owner and outbox, and all of them together."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from app.api.lag import PartitionLag
-from app.storage.rows import PartitionRow
+from app.api.partitions import Halt, LanePartition
 
 
 class PartitionFigures(NamedTuple):
@@ -19,6 +19,7 @@ class PartitionFigures(NamedTuple):
     """Batches applied and not yet published, as its owner last knew."""
     takeovers: int
     owner: str | None
+    halted: Halt | None
 
 
 class Figures(NamedTuple):
@@ -48,24 +49,29 @@ class Figures(NamedTuple):
         return sum(each.owner is None for each in self.partitions)
 
     @property
+    def halted(self) -> list[PartitionFigures]:
+        return [each for each in self.partitions if each.halted is not None]
+
+    @property
     def owners(self) -> int:
         return len({each.owner for each in self.partitions if each.owner is not None})
 
 
-def figures_of(
-    topics: list[PartitionLag], owned: Mapping[tuple[str, int], PartitionRow]
-) -> Figures:
+def figures_of(topics: list[PartitionLag], lanes: Iterable[LanePartition]) -> Figures:
+    owned = {(each.lane, each.partition): each for each in lanes}
+    names = {
+        (topic, each.partition): each.lane for each in owned.values() for topic in each.next_offsets
+    }
     by_owner: dict[tuple[str, int], list[PartitionLag]] = {key: [] for key in owned}
     for row in topics:
-        lane = "accounts" if "account" in row.topic else "contacts"
-        by_owner.setdefault((lane, row.partition), []).append(row)
-    partitions = [
-        _partition(*key, by_owner[key], owned.get(key)) for key in sorted(by_owner, key=_order)
-    ]
+        lane = names.get((row.topic, row.partition))
+        if lane is not None:  # else no worker has seen it yet
+            by_owner[lane, row.partition].append(row)
+    partitions = [_partition(owned[key], by_owner[key]) for key in sorted(by_owner, key=_order)]
     return Figures(partitions, topics, sum(row.applied or 0 for row in topics))
 
 
-def _outbox(rows: Iterable[PartitionLag], owned: PartitionRow) -> int:
+def _outbox(rows: Iterable[PartitionLag], owned: LanePartition) -> int:
     """The row learns with the next batch what is published; the group's offsets know it now."""
     if all((row.published or 0) >= (row.applied or 0) for row in rows):
         return 0
@@ -77,17 +83,15 @@ def _order(key: tuple[str, int]) -> tuple[bool, int]:
     return key[0] != "contacts", key[1]
 
 
-def _partition(
-    lane: str, partition: int, rows: Iterable[PartitionLag], owned: PartitionRow | None
-) -> PartitionFigures:
-    every = list(rows)
+def _partition(owned: LanePartition, rows: list[PartitionLag]) -> PartitionFigures:
     return PartitionFigures(
-        lane,
-        partition,
-        sum(row.lag for row in every),
-        sum(row.apply_lag for row in every),
-        max((row.behind_seconds or 0.0 for row in every), default=0.0),
-        0 if owned is None else _outbox(every, owned),
-        0 if owned is None else owned.epoch,
-        None if owned is None else owned.owner,
+        owned.lane,
+        owned.partition,
+        sum(row.lag for row in rows),
+        sum(row.apply_lag for row in rows),
+        max((row.behind_seconds or 0.0 for row in rows), default=0.0),
+        _outbox(rows, owned),
+        owned.epoch,
+        owned.owner,
+        owned.halted,
     )

@@ -9,8 +9,8 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 
 from app.api.cursor import After
-from app.api.database import ACCOUNT_LANE, CONTACT_LANE, Database
 from app.api.lag import LagReading
+from app.api.partitions import PartitionReading
 from app.api.principal import Principal, Scope
 from app.api.ui.forms import BODY_MAX_BYTES, Form
 from app.api.ui.guarding import page
@@ -19,7 +19,6 @@ from app.api.ui.ports import DeadLetters
 from app.api.ui.rendering import Renderer, link
 from app.api.ui.throughput import Throughput
 from app.domain.reasons import Reason
-from app.storage import queries
 
 LETTERS: Final = 25
 _Reason = Annotated[str | None, QueryParameter(max_length=64)]
@@ -29,14 +28,14 @@ _Sent = Annotated[int | None, QueryParameter(name="sent")]
 @get("/operations", **page(Scope.OPS_READ))
 async def operations_page(
     request: Request[Any, Any, Any],
-    database: Given[Database],
+    partition_reading: Given[PartitionReading],
     lags: Given[LagReading],
     throughput: Given[Throughput],
     dead_letters: Given[DeadLetters],
     renderer: Given[Renderer],
 ) -> Response[Any]:
     """HTMX asks for the figures again every few seconds."""
-    figures = await _figures(database, lags, throughput)
+    figures = await _figures(partition_reading, lags, throughput)
     recent = await dead_letters.letters(reason=None, limit=5, after=None)
     return renderer.page(
         request,
@@ -48,16 +47,26 @@ async def operations_page(
     )
 
 
-async def _figures(database: Database, lags: LagReading, throughput: Throughput) -> Figures:
-    rows = await lags.partitions()
-    owned = {
-        (lane, row.partition): row
-        for lane in (CONTACT_LANE, ACCOUNT_LANE)
-        for row in await queries.partitions(database.engine, lane)
-    }
-    figures = figures_of(rows, owned)
+async def _figures(lanes: PartitionReading, lags: LagReading, throughput: Throughput) -> Figures:
+    figures = figures_of(await lags.partitions(), await lanes.all())
     throughput.saw(figures.applied)
     return figures
+
+
+@post(
+    "/operations/partitions/{lane:str}/{partition:int}/resume",
+    request_max_body_size=BODY_MAX_BYTES,
+    status_code=303,
+    **page(Scope.OPS_WRITE),
+)
+async def resume(
+    lane: FromPath[str],
+    partition: FromPath[int],
+    partition_reading: Given[PartitionReading],
+    form: Given[Form],  # noqa: ARG001 - it was ours
+) -> Response[Any]:
+    await partition_reading.resume(lane, partition)
+    return Redirect("/operations", status_code=303)
 
 
 @get("/operations/dead-letters", **page(Scope.OPS_READ))
@@ -100,4 +109,6 @@ async def redrive(
     return Redirect(address, status_code=303)
 
 
-OPERATION_PAGES: list[HTTPRouteHandler] = [operations_page, dead_letters_page, redrive]
+OPERATION_PAGES: list[HTTPRouteHandler] = [
+    operations_page, resume, dead_letters_page, redrive,
+]  # fmt: skip
