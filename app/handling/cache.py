@@ -13,7 +13,7 @@ OVERHEAD_BYTES = 400
 
 
 class Entry:
-    __slots__ = ("batch", "contact", "marks", "partition", "size_bytes", "stage")
+    __slots__ = ("batch", "contact", "fit", "marks", "partition", "size_bytes", "stage")
 
     def __init__(self, contact: Contact, partition: int) -> None:
         self.contact = contact
@@ -24,6 +24,8 @@ class Entry:
         """As counted in the stage counters."""
         self.marks: Marks | None = None
         """Its place in the lists as written; None: not looked at yet."""
+        self.fit: int | None = None if contact.version else 0
+        """As written there."""
         self.size_bytes = 0
 
 

@@ -23,10 +23,11 @@ def list_contact(
     entry, contact = mine.entry, mine.entry.contact
     marks = marks_of(contact.book)
     before = entry.marks
-    # others are told of facts, too: with one of them the fit may be another
-    if marks != before or (shown is not None and contact.fold.facts):
-        entry.marks = marks
-        listing = listing_of(contact.fold, shown or view(contact, rules, now))
+    # the fit rests on facts, of which others are told
+    if marks != before or (shown is not None and shown.fit != entry.fit):
+        seen = shown or view(contact, rules, now)
+        entry.marks, entry.fit = marks, seen.fit
+        listing = listing_of(contact.contact_id, contact.fold, seen)
         batch.listings.append(
             ListingRow(partition, contact.tenant, contact.contact_id, now, listing)
         )

@@ -19,10 +19,11 @@ STAGING: Final = """
 CREATE TEMPORARY TABLE staged_listing (
     partition integer NOT NULL, cycle integer NOT NULL, fit integer NOT NULL,
     engagement integer NOT NULL, priority integer NOT NULL, work_order bigint NOT NULL,
-    entered_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, is_customer boolean NOT NULL,
-    follow_up_due timestamptz, contact_id text COLLATE "C" NOT NULL,
+    entered_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, in_stage bigint NOT NULL,
+    is_customer boolean NOT NULL, follow_up_due timestamptz, contact_id text COLLATE "C" NOT NULL,
     tenant text COLLATE "C" NOT NULL, stage text NOT NULL, temperature text NOT NULL, owner text,
-    account_id text, first_channel text, first_campaign text, linked_to text
+    of_owner bigint, account_id text, of_account bigint, first_channel text, of_channel bigint,
+    first_campaign text, of_campaign bigint, linked_to text
 ) ON COMMIT DELETE ROWS
 """
 

@@ -313,12 +313,25 @@ def _contact() -> tuple[Column[Any], ...]:
     return _must("partition", Integer), _must("tenant", _KEY), _must("contact_id", _KEY)
 
 
-def _by(column: str, end: str) -> Index:
-    return Index(
-        f"contact_view_{column}_{end.partition('_')[0]}",
-        *("tenant", column, "stage", "temperature", end, "contact_id"),
-        postgresql_where=text(f"{column} IS NOT NULL"),
-    )
+_LISTS = (
+    ("in_stage", "work_order"),
+    ("in_stage", "updated_at"),
+    ("of_owner", "work_order"),
+    ("of_owner", "updated_at"),
+    ("of_account", "work_order"),
+    ("of_channel", "work_order"),
+    ("of_channel", "updated_at"),
+    ("of_campaign", "work_order"),
+    ("of_campaign", "updated_at"),
+)
+"""What lists are asked for, and their order; of an account they are few: those are sorted."""
+
+
+def _by(facet: str, order: str) -> Index:
+    name, where = f"contact_view_{facet}_{order}", text(f"{facet} IS NOT NULL")
+    if facet == "in_stage":
+        return Index(name, facet, order)
+    return Index(name, facet, order, postgresql_where=where)
 
 
 contact_view = Table(
@@ -339,24 +352,17 @@ contact_view = Table(
     Column("account_id", _KEY),
     Column("first_channel", _KEY),
     Column("first_campaign", _KEY),
+    _must("in_stage", BigInteger),
+    Column("of_owner", BigInteger),
+    Column("of_account", BigInteger),
+    Column("of_channel", BigInteger),
+    Column("of_campaign", BigInteger),
     Column("linked_to", _KEY),
     _must("updated_at", _TIME),
     PrimaryKeyConstraint("partition", "tenant", "contact_id"),
-    *(
-        Index(
-            f"contact_view_{end.partition('_')[0]}",
-            *("tenant", "stage", "temperature", end, "contact_id"),
-        )
-        for end in ("work_order", "updated_at")
-    ),
-    *(
-        _by(column, end)
-        for end in ("work_order", "updated_at")
-        for column in ("owner", "account_id", "first_channel", "first_campaign")
-        if (column, end) != ("account_id", "updated_at")
-    ),
+    *(_by(facet, order) for facet, order in _LISTS),
     postgresql_with={"fillfactor": "90"},
-    comment="as lists have it: written when its place changes; scores as of updated_at",
+    comment="written when it changes; scores as of updated_at; in_*, of_*: domain.listing.facet_of",
 )
 
 profile = Table(

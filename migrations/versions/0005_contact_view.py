@@ -44,26 +44,27 @@ def _contact_view() -> None:
         sa.Column("account_id", KEY),
         sa.Column("first_channel", KEY),
         sa.Column("first_campaign", KEY),
+        _must("in_stage", sa.BigInteger),
+        sa.Column("of_owner", sa.BigInteger),
+        sa.Column("of_account", sa.BigInteger),
+        sa.Column("of_channel", sa.BigInteger),
+        sa.Column("of_campaign", sa.BigInteger),
         sa.Column("linked_to", KEY),
         _must("updated_at", TIME),
         sa.PrimaryKeyConstraint(*CONTACT),
         postgresql_with={"fillfactor": "90"},
-        comment="as lists have it: written when its place changes; scores as of updated_at",
+        comment="written when it changes; scores as of updated_at; in_*, of_*: domain.listing.facet_of",
     )
-    ends = {"work": ("work_order", "contact_id"), "updated": ("updated_at", "contact_id")}
-    for name, end in ends.items():
-        op.create_index(
-            f"contact_view_{name}", "contact_view", ["tenant", "stage", "temperature", *end]
-        )
-        for column in ("owner", "account_id", "first_channel", "first_campaign"):
-            if (column, name) == ("account_id", "updated"):
-                continue  # an account's contacts are few: they are sorted
-            op.create_index(
-                f"contact_view_{column}_{name}",
-                "contact_view",
-                ["tenant", column, "stage", "temperature", *end],
-                postgresql_where=sa.text(f"{column} IS NOT NULL"),
-            )
+    for order in ("work_order", "updated_at"):
+        op.create_index(f"contact_view_in_stage_{order}", "contact_view", ["in_stage", order])
+        for facet in ("of_owner", "of_account", "of_channel", "of_campaign"):
+            if (facet, order) != ("of_account", "updated_at"):
+                op.create_index(
+                    f"contact_view_{facet}_{order}",
+                    "contact_view",
+                    [facet, order],
+                    postgresql_where=sa.text(f"{facet} IS NOT NULL"),
+                )
 
 
 def _profile() -> None:
