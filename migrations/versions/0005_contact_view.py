@@ -53,7 +53,8 @@ def _contact_view() -> None:
         _must("updated_at", TIME),
         sa.PrimaryKeyConstraint(*CONTACT),
         postgresql_with={"fillfactor": "90"},
-        comment="written when it changes; scores as of updated_at; in_*, of_*: domain.listing.facet_of",
+        comment="written when it changes; scores as of updated_at; in_*, of_*:"
+        " domain.listing.facet_of",
     )
     for order in ("work_order", "updated_at"):
         op.create_index(f"contact_view_in_stage_{order}", "contact_view", ["in_stage", order])

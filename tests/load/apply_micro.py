@@ -3,8 +3,9 @@
     python -m tests.load.apply_micro --url postgresql://…/empty_database [--batch 3000]
 
 Half a history row for each contact row, logs of 300 to 1,500 bytes, one segment per partition and
-batch; of `--listed` (a share) the row in the lists is written too. CPU is user + system time of this process and of all processes of the server, so the server
-must be on this machine and do nothing else.
+batch; `--listed` is the share of contacts of which the row in the lists is written, too. CPU is
+user + system time of this process and of all processes of the server, so the server must be on
+this machine and do nothing else.
 """
 
 import argparse
