@@ -18,10 +18,12 @@ from app.api.database import Database
 from app.api.dead_letters import DEAD_LETTER_ROUTES
 from app.api.edge import Edge
 from app.api.explaining import why, why_not
+from app.api.funnel import FUNNEL_ROUTES
 from app.api.intake import Intake
 from app.api.json_web_tokens import Expected, JsonWebTokens
 from app.api.jwks import IssuerKeys, fetching
 from app.api.lag import LagReading, LaneTopics
+from app.api.lists import LIST_ROUTES, Lists
 from app.api.models import MODEL_ROUTES, ModelFiles
 from app.api.operations import OPERATION_ROUTES
 from app.api.partitions import PARTITION_ROUTES, PartitionReading
@@ -55,6 +57,8 @@ ROUTES = (
     *COMMAND_ROUTES,
     *COMMAND_READING_ROUTES,
     *ACCOUNT_ROUTES,
+    *LIST_ROUTES,
+    *FUNNEL_ROUTES,
     *MODEL_ROUTES,
     *OPERATION_ROUTES,
     *DEAD_LETTER_ROUTES,
@@ -116,6 +120,9 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
         to_come = await latest_of(database.engine, settings, tenant)
         return [*to_come, *(rules for _, _, rules in decided)]
 
+    async def in_force(tenant: str) -> Rules:
+        return (await ruling(tenant, 0)).at(now())
+
     checker = make_checker(settings, TenantTypes(deciding, time.monotonic))
     models = ModelFiles(settings.model, settings.models_dir)
     lanes = [
@@ -130,6 +137,7 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
         "partition_reading": PartitionReading(database, lanes),
         "models": models,
         "contacts": ContactReading(database, ruling, now, folds_max=settings.api.folds_max),
+        "lists": Lists(database, in_force),
         "lags": LagReading(settings.kafka, database, lanes, time.time),
         "publishing": Publishing(checker, intake, batch_max=batch_max),
         "simulations": build_simulations(settings),

@@ -86,6 +86,7 @@ def _openapi(version: str) -> OpenAPIConfig:
         tags=[
             Tag("Interactions", "What happened, from any service"),
             Tag("Contacts", "Stage, history, reasons; and what people decide"),
+            Tag("Funnel", "Counts, conversion, velocity, drop-off, forecast"),
             Tag("Accounts", "Organisations as their contacts make them"),
             Tag("Models", "The funnel's rules"),
             Tag("Operations", "Dead letters, lag, probes"),

@@ -21,8 +21,11 @@ from app.storage.rows import (
     ContactRow,
     CounterDelta,
     DeadLetterRow,
+    DealsRow,
     ErasureRow,
     HistoryRow,
+    ListingRow,
+    ProfileRow,
     SealedRow,
     SegmentRow,
 )
@@ -84,6 +87,9 @@ class DecidedBatch(msgspec.Struct):
     sweeps: list[SweepRow] = []
     results: list[CommandResultRow] = []
     halts: list[HaltRow] = []
+    listings: list[ListingRow] = []
+    profiles: list[ProfileRow] = []
+    deals: list[DealsRow] = []
     event_times: list[Microseconds] = []
     """Effective times of live interactions, for the age metric."""
     check_at: Microseconds = NO_CHECK
@@ -100,7 +106,8 @@ class DecidedBatch(msgspec.Struct):
     def forget_applied(self) -> None:
         """What publishing does not need; the rest is weighed, once."""
         self.fetched, self.contacts, self.history, self.accounts = [], [], [], None
-        self.erasures, self.results = [], []
+        self.erasures, self.listings, self.profiles, self.deals = [], [], [], []
+        self.results = []
         for part in self.parts:
             part.events = part.outputs = b""
             self.size_bytes += sum([len(record.value or b"") + 600 for record in part.records])
@@ -135,6 +142,9 @@ class DecidedBatch(msgspec.Struct):
             sweeps=self.sweeps,
             results=self.results,
             halts=self.halts,
+            listings=self.listings,
+            profiles=self.profiles,
+            deals=self.deals,
         )
 
 

@@ -18,7 +18,7 @@ _CONTACT: Final = """
 DELETE FROM contact WHERE partition = $1 AND tenant = $2 AND contact_id = $3 AND version = $4
 """
 
-CONTACT_TABLES: Final = ("contact_log", "stage_change")
+CONTACT_TABLES: Final = ("contact_log", "stage_change", "contact_view", "profile", "open_deal")
 """What else is kept of a contact under its key, by (partition, tenant, contact_id)."""
 
 _ERASED: Final = """
