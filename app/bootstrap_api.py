@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
+from mode import Service
+
 from app.api.access import Access
 from app.api.accounts import ACCOUNT_ROUTES
 from app.api.application import make_application
@@ -24,6 +26,8 @@ from app.api.json_web_tokens import Expected, JsonWebTokens
 from app.api.jwks import IssuerKeys, fetching
 from app.api.lag import LagReading, LaneTopics
 from app.api.lists import LIST_ROUTES, Lists
+from app.api.live_counts import LIVE_ROUTES
+from app.api.live_stream import STREAM_ROUTES
 from app.api.models import MODEL_ROUTES, ModelFiles
 from app.api.operations import OPERATION_ROUTES
 from app.api.partitions import PARTITION_ROUTES, PartitionReading
@@ -33,8 +37,8 @@ from app.api.readiness import Readiness
 from app.api.tenant_types import TenantTypes
 from app.api.timeline import timeline
 from app.api.tokens import read_tokens
-from app.api.ui.ports import Feed, Lists
 from app.bootstrap import INPUTS, for_accounts, now
+from app.bootstrap_live import Live, build_live
 from app.bootstrap_ui import build_pages, build_simulations
 from app.domain.rules import Rules
 from app.domain.timeline import EVER, Ruling
@@ -63,6 +67,8 @@ ROUTES = (
     *OPERATION_ROUTES,
     *DEAD_LETTER_ROUTES,
     *PARTITION_ROUTES,
+    *STREAM_ROUTES,
+    *LIVE_ROUTES,
 )
 
 
@@ -70,11 +76,14 @@ class Api(NamedTuple):
     application: Edge
     close: Callable[[], Awaitable[None]]
     """Lets go of the connections."""
+    live: Service
+    """What its stream and counts are fed by."""
 
 
-def build_api(settings: Settings, metrics: Metrics, lists: Lists, feed: Feed) -> Api:
+def build_api(settings: Settings, metrics: Metrics) -> Api:
     """Connects when first asked. SettingsError: its tokens are wrong; ModelError."""
     database, intake = _database(settings), Intake(settings.kafka)
+    live = build_live(settings, database.engine, metrics)
     readiness = Readiness({"PostgreSQL": database.check, "Kafka": intake.check}, time.monotonic)
 
     async def close() -> None:
@@ -82,7 +91,7 @@ def build_api(settings: Settings, metrics: Metrics, lists: Lists, feed: Feed) ->
         await intake.close()
         await database.close()
 
-    access, parts = _access(settings.api), _parts(settings, database, intake)
+    access, parts = _access(settings.api), _parts(settings, database, intake, live)
     inner = make_application(
         ROUTES,
         probes(readiness.health, metrics),
@@ -90,25 +99,39 @@ def build_api(settings: Settings, metrics: Metrics, lists: Lists, feed: Feed) ->
         parts=parts,
         version=release(),
         request_max_bytes=settings.api.request_max_bytes,
-        pages=[build_pages(settings, access, database, parts, lists, feed, release())],
+        pages=[build_pages(settings, access, parts, release())],
     )
     seconds = settings.api.request_timeout_seconds
-    return Api(Edge(inner, request_timeout_seconds=seconds), close)
+    return Api(Edge(inner, request_timeout_seconds=seconds), close, live.service)
 
 
-def build_api_service(settings: Settings, metrics: Metrics) -> WebService:
-    """The role as a service of the shell."""
+class ApiServices(NamedTuple):
+    """The role as services of the shell, in the order of their start."""
+
+    web: WebService
+    live: Service
+
+
+def build_api_services(settings: Settings, metrics: Metrics) -> ApiServices:
     api = build_api(settings, metrics)
-    return WebService(
+    web = WebService(
         api.application,
         api.close,
         host=settings.api.host,
         port=settings.api.port,
         drain_timeout_seconds=settings.lane.drain_timeout_seconds,
     )
+    return ApiServices(web, api.live)
 
 
-def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, Any]:
+def build_api_service(settings: Settings, metrics: Metrics) -> WebService:
+    """Without the live view: its stream waits."""
+    return build_api_services(settings, metrics).web
+
+
+def _parts(
+    settings: Settings, database: Database, intake: Intake, live: Live | None = None
+) -> dict[str, Any]:
     """What routes ask for, by the names they ask by."""
 
     async def ruling(tenant: str, partition: int) -> Ruling:
@@ -131,6 +154,7 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
     ]
     batch_max = settings.api.batch_max_interactions
     command_log = CommandLog(database, waits_max=settings.commands.waits_max)
+    live = live or build_live(settings, database.engine, Metrics())
     return {
         "database": database,
         "intake": intake,
@@ -145,6 +169,8 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
         "commands": Commands(
             checker, intake, command_log, wait_max_seconds=settings.commands.wait_max_seconds
         ),
+        "streaming": live.streaming,
+        "counts": live.counts,
     }
 
 

@@ -12,7 +12,8 @@ from app.api.simulations import Progress, Simulations
 from app.api.ui.decisions import SentDecisions
 from app.api.ui.letters import StoredLetters
 from app.api.ui.pages import PageSettings, make_pages
-from app.api.ui.ports import Feed, Lists
+from app.api.ui.published_feed import PublishedFeed
+from app.api.ui.stored_lists import StoredLists
 from app.api.ui.throughput import Throughput
 from app.bootstrap import now
 from app.domain.rules import Rules
@@ -46,15 +47,10 @@ def build_simulations(settings: Settings) -> Simulations:
 
 
 def build_pages(
-    settings: Settings,
-    access: Access,
-    database: Database,
-    parts: Mapping[str, Any],
-    lists: Lists,
-    feed: Feed,
-    version: str,
+    settings: Settings, access: Access, parts: Mapping[str, Any], version: str
 ) -> Router:
     """`parts`: what the application's routes ask for."""
+    database: Database = parts["database"]
 
     async def rules_of_tenant(tenant: str) -> Rules:
         return (await latest_of(database.engine, settings, tenant))[0]
@@ -62,8 +58,8 @@ def build_pages(
     of_pages = {
         "decisions": SentDecisions(parts["commands"], parts["command_log"]),
         "dead_letters": StoredLetters(database, parts["intake"]),
-        "lists": lists,
-        "feed": feed,
+        "lists": StoredLists(database, parts["lists"], now),
+        "feed": PublishedFeed(database, parts["streaming"]),
         "throughput": Throughput(time.monotonic),
         "rules_of_tenant": rules_of_tenant,
     }

@@ -88,6 +88,7 @@ def _openapi(version: str) -> OpenAPIConfig:
             Tag("Contacts", "Stage, history, reasons; and what people decide"),
             Tag("Funnel", "Counts, conversion, velocity, drop-off, forecast"),
             Tag("Accounts", "Organisations as their contacts make them"),
+            Tag("Live", "What happens, as it happens"),
             Tag("Models", "The funnel's rules"),
             Tag("Operations", "Dead letters, lag, probes"),
         ],

@@ -6,7 +6,7 @@ does ``faust worker``: signals, the drain and the exit code are decided here.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 import faust
 import structlog
@@ -35,6 +35,13 @@ class Shell(faust.App):
     async def on_start(self) -> None:
         """Only finalize: Faust's own also makes a consumer, with a thread and a loop of its own."""
         self.finalize()
+
+
+@runtime_checkable
+class OfTheApp(Protocol):
+    """A service that brings agents: it is told the app before it starts."""
+
+    def enter(self, app: faust.App) -> None: ...
 
 
 async def run(
@@ -70,6 +77,8 @@ async def _run(
         await app.start()
         for service in services():
             running.append(service)
+            if isinstance(service, OfTheApp):
+                service.enter(app)
             await app.add_runtime_dependency(service)
         started.set()
         await _first_of(stop.wait(), app.wait_until_stopped())

@@ -10,11 +10,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
 from app.api.contact_reading import ContactReading
+from app.api.funnel_shapes import FlowGroup, StageFlow, Summary
 from app.api.principal import Principal, Scope
 from app.api.ui.guarding import page
 from app.api.ui.live_feed import live_changes
 from app.api.ui.model_pages import RulesOf
-from app.api.ui.ports import Feed, Group, Lists, StageSums, Summary
+from app.api.ui.ports import Feed, Lists
 from app.api.ui.rendering import Renderer
 from app.api.ui.silhouette import Silhouette, silhouette
 from app.domain.rules import Rules
@@ -32,7 +33,7 @@ class Step(NamedTuple):
 
     stage: str
     now: int
-    sums: StageSums | None
+    sums: StageFlow | None
     """Of the period."""
 
 
@@ -54,12 +55,12 @@ async def funnel_page(
     today = datetime.fromtimestamp(contacts.clock() / 1_000_000, UTC).date()
     since = today - timedelta(days=int(period) - 1)
     tenant, is_part = principal.tenant, renderer.is_partial(request)
-    rules, summary, by_channel, forecast, recent = await asyncio.gather(
-        rules_of_tenant(tenant),
+    rules = await rules_of_tenant(tenant)
+    summary, by_channel, forecast, recent = await asyncio.gather(
         lists.summary(tenant, since, today, channel=channel, campaign=campaign),
         _by_channel(lists, tenant, since, today),
         lists.forecast(tenant),
-        feed.recent(tenant, 0 if is_part else FEED_ROWS),
+        feed.recent(tenant, tuple(rules.stages), 0 if is_part else FEED_ROWS),
     )
     steps, detours = _steps(rules, summary)
     return renderer.page(
@@ -81,7 +82,7 @@ async def funnel_page(
     )
 
 
-async def _by_channel(lists: Lists, tenant: str, since: date, until: date) -> list[Group]:
+async def _by_channel(lists: Lists, tenant: str, since: date, until: date) -> list[FlowGroup]:
     """Most leads first."""
     found = await lists.summary(tenant, since, until, by="channel")
     moving = [group for group in found.groups if any(each.entered for each in group.stages)]

@@ -1,102 +1,15 @@
 """What pages ask for that others read: lists, sums, decisions, dead letters, the live feed."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import date
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
+from app.api.funnel_shapes import Forecast, Summary
+from app.api.list_shapes import ContactPage, Profile
 from app.api.principal import Principal
-
-
-class Profile(msgspec.Struct, frozen=True):
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    company: str | None = None
-
-
-class Touch(msgspec.Struct, frozen=True):
-    channel: str | None = None
-    campaign_id: str | None = None
-
-
-class ListedContact(msgspec.Struct, frozen=True):
-    contact_id: str
-    stage: str
-    temperature: str
-    follow_up_due: str | None
-    """None: nobody waits for a follow-up; in the past: overdue."""
-    fit: float
-    engagement: float
-    priority: float
-    owner_team: str | None
-    owner: str | None
-    account_id: str | None
-    updated_at: str
-    entered_at: str | None = None
-    is_customer: bool = False
-    cycle: int = 1
-    profile: Profile | None = None
-    first_touch: Touch | None = None
-    last_touch: Touch | None = None
-
-
-class ContactList(msgspec.Struct, frozen=True):
-    items: list[ListedContact]
-    next: str | None
-    is_cut: bool = False
-    """More match the text than are looked at."""
-
-
-class StageNumber(msgspec.Struct, frozen=True):
-    stage: str
-    contacts: int
-
-
-class StageSums(msgspec.Struct, frozen=True):
-    stage: str
-    entered: int
-    moved_on: int
-    dropped: int
-    conversion: float | None
-    drop_off: float | None
-    mean_days: float | None
-
-
-class MoveSums(msgspec.Struct, frozen=True):
-    from_stage: str
-    to_stage: str
-    n: int
-    mean_days: float | None
-
-
-class Group(msgspec.Struct, frozen=True):
-    group: str | None
-    stages: list[StageSums]
-    moves: list[MoveSums]
-
-
-class Summary(msgspec.Struct, frozen=True):
-    since: str
-    until: str
-    by: str
-    stages: list[StageNumber]
-    groups: list[Group]
-
-
-class ForecastMonth(msgspec.Struct, frozen=True):
-    month: str | None
-    currency: str | None
-    deals: int
-    amount: float
-    weighted: float
-    unweighted: int
-
-
-class Forecast(msgspec.Struct, frozen=True):
-    at: str
-    items: list[ForecastMonth]
+from app.storage.funnel_queries import By
 
 
 @runtime_checkable
@@ -105,7 +18,7 @@ class Lists(Protocol):
 
     async def contacts(
         self, tenant: str, filters: Mapping[str, str], *, limit: int, after: str | None
-    ) -> ContactList:
+    ) -> ContactPage:
         """`filters`: stage, temperature, owner, owner_team, account, channel, campaign, text,
         sort."""
         ...
@@ -118,7 +31,7 @@ class Lists(Protocol):
         since: date,
         until: date,
         *,
-        by: str = "none",
+        by: By = "none",
         channel: str | None = None,
         campaign: str | None = None,
     ) -> Summary: ...
@@ -185,26 +98,33 @@ class DeadLetters(Protocol):
 class FeedItem(msgspec.Struct, frozen=True):
     """A record of funnel.stage-changes.v1."""
 
-    id: str
     kind: str
     """changed, revoked or corrected."""
     contact_id: str
     from_stage: str
     to_stage: str
-    stage: str
     decided_at: str
     because: str
     """The type of the interaction, or timer:<name>."""
     actor: str | None = None
 
 
+class Told(NamedTuple):
+    """What the stream says next; with neither an item nor a control it is a heartbeat."""
+
+    position: str | None
+    """From which to go on after it."""
+    item: FeedItem | None
+    control: str | None
+    """reset (load again what you show), dropped or end (connect again)."""
+
+
 @runtime_checkable
 class Feed(Protocol):
-    async def recent(self, tenant: str, limit: int) -> list[FeedItem]:
-        """Newest first."""
+    async def recent(self, tenant: str, stages: tuple[str, ...], limit: int) -> list[FeedItem]:
+        """Newest first, of contacts in these stages."""
         ...
 
-    def changes(self, tenant: str, after: str | None) -> AsyncIterator[FeedItem | None]:
-        """As they come; None now and then, so that the connection stays. Ends when the service
-        does, or when the reader is too slow."""
+    def changes(self, tenant: str, after: str | None) -> AsyncGenerator[Told, None]:
+        """As they are published. Problem 503: too many listen."""
         ...
