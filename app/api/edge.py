@@ -1,6 +1,7 @@
 """Around the application, for every request: raw paths, security headers, a bound on its time."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -25,23 +26,29 @@ class Edge:
         self._timeout_seconds = request_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A request that takes too long, its body's arrival included, is answered with 504."""
+        """A request that takes too long, its body's arrival included, is answered with 504. A
+        streamed answer may go on as long as each part of it comes, and is taken, in that time."""
         if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
             return
-        answer = _Answer(send)
+        bound = asyncio.timeout(self._timeout_seconds)
+        answer = _Answer(send, lambda: self._prolong(bound))
         try:
-            async with asyncio.timeout(self._timeout_seconds) as bound:
+            async with bound:
                 await self._inner(_routed_as_sent(scope), receive, answer.send)
         except TimeoutError:
             if not bound.expired() or answer.has_begun:
                 raise
             await answer.problem(_too_slow(self._timeout_seconds))
 
+    def _prolong(self, bound: asyncio.Timeout) -> None:
+        bound.reschedule(asyncio.get_running_loop().time() + self._timeout_seconds)
+
 
 class _Answer:
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, prolong: Callable[[], None]) -> None:
         self._send = send
+        self._prolong = prolong
         self.has_begun = False
 
     async def send(self, message: Message) -> None:
@@ -51,6 +58,8 @@ class _Answer:
             there = {name.lower() for name, _ in given}
             missing = [each for each in SECURITY_HEADERS if each[0] not in there]
             message = {**message, "headers": [*given, *missing]}
+        elif message["type"] == "http.response.body" and message.get("more_body"):
+            self._prolong()
         await self._send(message)
 
     async def problem(self, problem: Problem) -> None:
