@@ -26,37 +26,40 @@ class Edge:
         self._timeout_seconds = request_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A request that takes too long, its body's arrival included, is answered with 504; a live
-        stream is done when it begins."""
+        """A request that takes too long, its body's arrival included, is answered with 504. A
+        streamed answer may go on as long as each part of it comes, and is taken, in that time."""
         if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
             return
+        bound = asyncio.timeout(self._timeout_seconds)
+        answer = _Answer(send, lambda: self._prolong(bound))
         try:
-            async with asyncio.timeout(self._timeout_seconds) as bound:
-                answer = _Answer(send, lambda: bound.reschedule(None))
+            async with bound:
                 await self._inner(_routed_as_sent(scope), receive, answer.send)
         except TimeoutError:
             if not bound.expired() or answer.has_begun:
                 raise
             await answer.problem(_too_slow(self._timeout_seconds))
 
+    def _prolong(self, bound: asyncio.Timeout) -> None:
+        bound.reschedule(asyncio.get_running_loop().time() + self._timeout_seconds)
+
 
 class _Answer:
-    def __init__(self, send: Send, unbind: Callable[[], None]) -> None:
-        """`unbind`: called when a live stream begins."""
+    def __init__(self, send: Send, prolong: Callable[[], None]) -> None:
         self._send = send
-        self._unbind = unbind
+        self._prolong = prolong
         self.has_begun = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.has_begun = True
             given = list(message.get("headers", ()))
-            if any(name.lower() == b"content-type" and _is_stream(text) for name, text in given):
-                self._unbind()
             there = {name.lower() for name, _ in given}
             missing = [each for each in SECURITY_HEADERS if each[0] not in there]
             message = {**message, "headers": [*given, *missing]}
+        elif message["type"] == "http.response.body" and message.get("more_body"):
+            self._prolong()
         await self._send(message)
 
     async def problem(self, problem: Problem) -> None:
@@ -65,10 +68,6 @@ class _Answer:
         status = problem.details.status
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _is_stream(media_type: bytes) -> bool:
-    return media_type.startswith(b"text/event-stream")
 
 
 def _routed_as_sent(scope: Scope) -> Any:

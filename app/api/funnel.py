@@ -31,7 +31,9 @@ from app.storage import funnel_queries, queries
 from app.storage.funnel_queries import By, Moved, Period
 
 PERIOD_DAYS: Final = 90
-DAYS_MAX: Final = 3_660
+DAYS_MAX: Final = 1_098
+DAYS_MAX_DETAILED: Final = 366
+"""By day, channel or campaign."""
 BY_TOUCH: Final = ("channel", "campaign")
 READS: dict[str, Any] = needs(Scope.CONTACTS_READ, "Funnel", Tabular)
 
@@ -66,7 +68,9 @@ async def summary(
         raise wrong_field(
             "by", "must be month, channel, campaign or none with a channel or campaign"
         )
-    period = _period(since, until, contacts.clock() // 1_000_000)
+    is_detailed = is_of_touch or by == "day"
+    days_max = DAYS_MAX_DETAILED if is_detailed else DAYS_MAX
+    period = _period(since, until, contacts.clock() // 1_000_000, days_max)
     moved: list[Moved]
     if is_of_touch:
         period = _whole_months(period)
@@ -114,15 +118,19 @@ def _table(name: str, columns: tuple[str, ...], rows: list[list[object]]) -> Any
     return table(name, columns, once())
 
 
-def _period(since: str | None, until: str | None, now: int) -> Period:
+def _period(since: str | None, until: str | None, now: int, days_max: int) -> Period:
     """Problem 422."""
     today = datetime.fromtimestamp(now, UTC).date()
     last = _day("until", until) or max(today, _day("since", since) or today)
     first = _day("since", since) or last - timedelta(days=PERIOD_DAYS - 1)
     if first > last:
         raise wrong_field("since", "must not be after until")
-    if (last - first).days > DAYS_MAX:
-        raise wrong_field("since", f"must be at most {DAYS_MAX} days before until")
+    if (last - first).days >= days_max:
+        raise wrong_field(
+            "since",
+            f"must be within {days_max} days of until: {DAYS_MAX_DETAILED} by day, channel or"
+            f" campaign, else {DAYS_MAX}",
+        )
     return Period(first, last)
 
 

@@ -11,9 +11,9 @@ from litestar.params import QueryParameter
 from app.api.cursor import After, Limit, Text, cursor_of, key_of
 from app.api.database import Database
 from app.api.describing import needs
+from app.api.export import every
 from app.api.list_shapes import (
     CONTACT_COLUMNS,
-    ContactItem,
     ContactPage,
     contact_item,
     contact_row,
@@ -36,7 +36,6 @@ from app.storage import list_queries
 from app.storage.list_queries import ListedContact, Sort, Wanted
 
 STAGES: Final = (LEAD, PROSPECT, OPPORTUNITY, CUSTOMER, LOST, RECYCLED, DISQUALIFIED)
-EXPORT_PAGE_ROWS: Final = 1_000
 READS: dict[str, Any] = needs(Scope.CONTACTS_READ, "Contacts", Tabular)
 Temperature = Literal["hot", "warm", "cold"]
 RulesOf = Callable[[str], Awaitable[Rules]]
@@ -139,20 +138,17 @@ async def contacts(
 
     if not wants_table(request):
         return Response(await page(limit, last))
-    first = await page(EXPORT_PAGE_ROWS, last)
+
+    async def read(wanted: Wanted, rows: int, last: tuple[int, str] | None) -> list[ListedContact]:
+        return (await lists.page(wanted, sort, rows, last, text))[0]
+
+    await read(wanted, 1, last)  # a problem is told before the answer begins
 
     async def pages() -> AsyncIterator[list[list[object]]]:
-        shown = first
-        yield _rows(shown.items)
-        while shown.next is not None:
-            shown = await page(EXPORT_PAGE_ROWS, key_of(shown.next, _Key))
-            yield _rows(shown.items)
+        async for some in every(read, wanted, sort, last):
+            yield [contact_row(contact_item(each, rules)) for each in some]
 
     return cast(Response[ContactPage], table("contacts", CONTACT_COLUMNS, pages()))
-
-
-def _rows(items: list[ContactItem]) -> list[list[object]]:
-    return [contact_row(item) for item in items]
 
 
 def _stages(stage: str | None, team: str | None, rules: Rules) -> tuple[str, ...]:

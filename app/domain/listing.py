@@ -15,7 +15,7 @@ import xxhash
 from app.domain.book import Book
 from app.domain.changes import View
 from app.domain.interaction import Microseconds
-from app.domain.state import Deal, State
+from app.domain.state import NONE, Deal, State
 from app.domain.temperature import COLD
 
 ENGAGEMENT_BAND: Final = 20.0
@@ -31,6 +31,7 @@ SPREAD_BITS: Final = 18
 
 Facet = Literal["stage", "owner", "account", "channel", "campaign"]
 Deals = tuple[tuple[str, Deal], ...]
+_SCORED: Final = ("work_order", "fit", "engagement", "priority")
 Marks = tuple[Microseconds, Deals, *tuple[object, ...]]
 """Equal: the contact's row in the lists is as it was, but for fading scores."""
 ENTERED_AT: Final = 0
@@ -61,6 +62,17 @@ class Listing(msgspec.Struct, frozen=True, gc=False):
     linked_to: str | None
     """The contact it is folded under: not listed itself."""
 
+    @property
+    def is_somewhere(self) -> bool:
+        """Of a contact without a stage there may be no row."""
+        return self.stage != NONE
+
+
+def unlike(listing: Listing, other: Listing) -> list[str]:
+    """The fields in which they differ, but for scores, which are as of when each was made."""
+    names = (name for name in Listing.__struct_fields__ if name not in _SCORED)
+    return [name for name in names if getattr(listing, name) != getattr(other, name)]
+
 
 def marks_of(book: Book) -> Marks:
     """Cheap: it is taken of every contact of every batch."""
@@ -74,7 +86,7 @@ def marks_of(book: Book) -> Marks:
         tuple(deals.items()) if deals else (),
         state.stage,
         state.temperature,
-        state.clocks and follow_up_due(state),
+        follow_up_due(state) if state.clocks else None,
         state.owner,
         state.linked_account,
         state.mailed_account,

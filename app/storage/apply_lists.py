@@ -66,6 +66,9 @@ VALUES ({", ".join(f"${n}" for n in range(1, len(_PROFILE_COLUMNS) + 1))})
        {", ".join(f"{each}_at = greatest(p.{each}_at, excluded.{each}_at)" for each in FIELDS)}
 """  # noqa: S608 - names of columns
 
+_FORGET_ROW: Final = """
+DELETE FROM contact_view WHERE partition = $1 AND tenant = $2 AND contact_id = $3
+"""
 _FORGET_DEALS: Final = """
 DELETE FROM open_deal WHERE partition = $1 AND tenant = $2 AND contact_id = $3
 """
@@ -111,6 +114,20 @@ async def _write_deals(connection: asyncpg.Connection, rows: list[DealsRow]) -> 
     if deals := [values for row in rows for values in deal_rows(row.deals, row)]:
         hit(Failpoint.APPLY_BEFORE_LISTS)
         await connection.executemany(_DEAL, deals)
+
+
+async def rewrite(connection: asyncpg.Connection, row: ListingRow, deals: DealsRow) -> None:
+    """Of a contact that is repaired: whatever stood there."""
+    hit(Failpoint.APPLY_BEFORE_LISTS)
+    await connection.execute(_FORGET_ROW, row.partition, row.tenant, row.contact_id)
+    packed = listing_rows([row])
+    await connection.copy_to_table(
+        "contact_view",
+        source=memoryview(packed),  # type: ignore[arg-type] # a buffer will do; bytes are a path
+        columns=LISTING_COLUMNS,
+        format="binary",
+    )
+    await _write_deals(connection, [deals])
 
 
 def deal_rows(deals: Deals, row: DealsRow) -> list[tuple[object, ...]]:

@@ -12,11 +12,12 @@ from sqlalchemy import ColumnElement, Date, Executable, Row, case, cast, func, s
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.storage.engine import reaching
-from app.storage.tables import open_deal, stage_flow, touch_flow
+from app.storage.tables import lane_partition, open_deal, stage_flow, touch_flow
 
 By = Literal["none", "day", "week", "month", "channel", "campaign"]
 MONTH_CHARS: Final = 7
-GROUPS_MAX: Final = 1_000
+_PARTITIONS: Final = select(lane_partition.c.partition)
+"""It leads the keys: with it a period is read through them."""
 
 
 class Period(NamedTuple):
@@ -50,15 +51,26 @@ class Expected(NamedTuple):
 async def moves(engine: AsyncEngine, tenant: str, period: Period, by: By) -> list[Moved]:
     """Of all contacts."""
     flow = stage_flow.c
-    group: ColumnElement[Any] = cast(None, Date)
-    if by in ("day", "week", "month"):
-        group = cast(func.date_trunc(by, flow.day), Date)
-    sums = (func.sum(flow.n), func.sum(flow.stayed_seconds))
-    query = (
-        select(group, flow.from_stage, flow.to_stage, *sums)
-        .where(flow.tenant == tenant, flow.day.between(*period))
-        .group_by(group, flow.from_stage, flow.to_stage)
+    daily = (
+        select(
+            flow.day,
+            flow.from_stage,
+            flow.to_stage,
+            func.sum(flow.n).label("n"),
+            func.sum(flow.stayed_seconds).label("seconds"),
+        )
+        .where(flow.partition.in_(_PARTITIONS), flow.tenant == tenant, flow.day.between(*period))
+        .group_by(flow.day, flow.from_stage, flow.to_stage)
+        .subquery()
     )
+    group: ColumnElement[Any] = cast(None, Date)
+    if by == "day":
+        group = daily.c.day
+    elif by in ("week", "month"):
+        group = cast(func.date_trunc(by, daily.c.day), Date)
+    moved = (daily.c.from_stage, daily.c.to_stage)
+    sums = (func.sum(daily.c.n), func.sum(daily.c.seconds))
+    query = select(group, *moved, *sums).group_by(group, *moved)
     return [_moved(row) for row in await _rows(engine, query)]
 
 
@@ -81,7 +93,8 @@ async def moves_by_touch(
     sums = (func.sum(flow.n), func.sum(flow.stayed_seconds))
     query = (
         select(group, flow.from_stage, flow.to_stage, *sums)
-        .where(flow.tenant == tenant, flow.month.between(*period))
+        .where(flow.partition.in_(_PARTITIONS), flow.tenant == tenant)
+        .where(flow.month.between(*period))
         .group_by(group, flow.from_stage, flow.to_stage)
     )
     if channel is not None:

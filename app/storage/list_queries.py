@@ -164,7 +164,11 @@ async def primaries(engine: AsyncEngine, tenant: str, keys: Sequence[tuple[int, 
 
 
 def _by_key(tenant: str, text: str, partitions: Sequence[int]) -> Select[Any]:
-    where = func.unnest(literal(list(partitions), ARRAY(Integer))).table_valued("partition")
+    where = (
+        func.unnest(literal(list(partitions), ARRAY(Integer)))
+        .table_valued("partition", name="homes")
+        .render_derived()
+    )
     mine = (
         select(_view.partition, _view.contact_id)
         .where(_view.partition == where.c.partition, _view.tenant == tenant)
@@ -195,7 +199,11 @@ def _by_facets(
         facet_of(facet, wanted.tenant, value, stage, temperature)
         for stage, temperature in product(wanted.stages, temperatures)
     ]
-    each = func.unnest(literal(numbers, ARRAY(BigInteger))).table_valued("number")
+    each = (
+        func.unnest(literal(numbers, ARRAY(BigInteger)))
+        .table_valued("number", name="each")
+        .render_derived()
+    )
     first = (
         select(contact_view)
         .where(number == each.c.number, _view.linked_to.is_(None))
@@ -215,10 +223,14 @@ def _by_facets(
 def _among(
     wanted: Wanted, keys: Sequence[tuple[int, str]], *also: ColumnElement[bool]
 ) -> Select[Any]:
-    given = func.unnest(
-        literal([partition for partition, _ in keys], ARRAY(Integer)),
-        literal([contact_id for _, contact_id in keys], ARRAY(Text)),
-    ).table_valued("partition", "contact_id")
+    given = (
+        func.unnest(
+            literal([partition for partition, _ in keys], ARRAY(Integer)),
+            literal([contact_id for _, contact_id in keys], ARRAY(Text)),
+        )
+        .table_valued("partition", "contact_id", name="given")
+        .render_derived()
+    )
     key = and_(
         _view.partition == given.c.partition,
         _view.tenant == wanted.tenant,
