@@ -95,11 +95,10 @@ class Lists:
         matches = await list_queries.search(
             engine, tenant, text, range(await self._database.partitions())
         )
-        keys = matches.keys
-        for primary in await list_queries.primaries(engine, tenant, keys):
-            keys.append((await self._database.home_of(tenant, primary), primary))
+        homes = [(await self._database.home_of(tenant, key), key) for key in matches.primaries]
+        among = list(dict.fromkeys((*matches.keys, *homes)))
         rows = await list_queries.contacts(
-            engine, wanted, sort=sort, limit=limit, after=after, among=list(dict.fromkeys(keys))
+            engine, wanted, sort=sort, limit=limit, after=after, among=among
         )
         return rows, matches.is_cut
 

@@ -171,10 +171,10 @@ async def test_a_linked_identity_leads_to_its_primary(
     mine: asyncpg.Connection, reads: AsyncEngine
 ) -> None:
     await applied(mine, batch(listings=[listing("visitor", linked_to="c-1", stage="none")]))
-    keys = (await list_queries.search(reads, "default", "visit", range(3))).keys
-    assert await list_queries.primaries(reads, "default", keys) == ["c-1"]
-    asked = Wanted("default", (*STAGES, "none"))
-    assert await list_queries.contacts(reads, asked, sort="updated", limit=9, among=keys) == []
+    matches = await list_queries.search(reads, "default", "visit", range(3))
+    assert (matches.keys, matches.primaries) == ([], ["c-1"])
+    asked, among = Wanted("default", (*STAGES, "none")), [(0, "visitor")]
+    assert await list_queries.contacts(reads, asked, sort="updated", limit=9, among=among) == []
 
 
 async def test_open_deals_are_those_of_the_last_batch(mine: asyncpg.Connection) -> None:
