@@ -36,6 +36,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain.interaction import Microseconds
 from app.domain.listing import Facet, facet_of
 from app.domain.personal import FIELDS, search_key
+from app.domain.rules import Rules
+from app.domain.state import (
+    CUSTOMER,
+    DISQUALIFIED,
+    LEAD,
+    LOST,
+    OPPORTUNITY,
+    PROSPECT,
+    RECYCLED,
+)
 from app.domain.temperature import COLD, HOT, WARM
 from app.storage.engine import reaching
 from app.storage.stored import microseconds, moment
@@ -45,6 +55,7 @@ Sort = Literal["follow-up", "updated"]
 TEMPERATURES: Final = (HOT, WARM, COLD)
 MATCHES_MAX: Final = 200
 """Of one kind (name, family name, e-mail, company, key) that a search looks at."""
+_STAGES: Final = (LEAD, PROSPECT, OPPORTUNITY, CUSTOMER, LOST, RECYCLED, DISQUALIFIED)
 _END: Final = chr(0x10FFFF)
 _view = contact_view.c
 _SEARCHED: Final = ("name_key", "name_turned", "email_key", "company_key")
@@ -55,6 +66,23 @@ _FACETS: Final[tuple[tuple[str, Facet, ColumnElement[Any], ColumnElement[Any]], 
     ("channel", "channel", _view.of_channel, _view.first_channel),
 )
 """Those with fewer contacts each first: with the first that is asked for a list begins."""
+
+
+def all_stages(rules: Rules) -> tuple[str, ...]:
+    """Those of the model, and those that contacts may still be in from another one."""
+    return tuple(dict.fromkeys((*rules.stages, *_STAGES)))
+
+
+def teams(rules: Rules) -> list[str]:
+    return sorted({each.owner for each in rules.stages.values() if each.owner is not None})
+
+
+def stages_of(rules: Rules, stage: str | None, team: str | None) -> tuple[str, ...]:
+    """In which a list looks; who is in no stage is listed only where that is asked for."""
+    if team is not None:
+        owned = tuple(name for name, each in rules.stages.items() if each.owner == team)
+        return owned if stage is None else tuple(name for name in owned if name == stage)
+    return all_stages(rules) if stage is None else (stage,)
 
 
 class Wanted(msgspec.Struct, frozen=True):
