@@ -12,7 +12,7 @@ from app.domain.changes import Touch
 from app.domain.state import Deal
 from app.storage import funnel_queries
 from app.storage.funnel_queries import Expected, Moved, Period
-from app.storage.rows import DealsRow, HistoryRow
+from app.storage.rows import DealsRow, ErasureRow, HistoryRow
 from tests.storage.batches import VIEW, applied, batch, change
 
 DAY = 86_400_000_000
@@ -165,3 +165,18 @@ async def test_the_forecast_weighs_what_has_an_amount_and_a_probability(
         Expected(None, None, 1, 0.0, 0.0, 1),
     ]
     assert await funnel_queries.forecast(reads, "acme") == []
+
+
+async def test_a_channel_that_names_an_erased_contact_is_none(
+    mine: asyncpg.Connection, reads: AsyncEngine
+) -> None:
+    def came(key: str, channel: str) -> HistoryRow:
+        view = replace(VIEW, first_touch=Touch(channel, None))
+        return HistoryRow(0, "default", key, START, replace(change(1).change, view=view))
+
+    history = [came("ada-lind", "ada-lind/web"), came("c", "c/fair"), came("other", "c/fair")]
+    gone = [ErasureRow(0, "default", key, 0, key.encode(), START) for key in ("ada-lind", "c")]
+    await applied(mine, batch(1, history=history), batch(2, erasures=gone))
+    period = Period(date(2026, 1, 1), date(2027, 1, 1))
+    found = await funnel_queries.moves_by_touch(reads, "default", period, "channel")
+    assert {each.group: each.n for each in found} == {"": 1, "c/fair": 2}
