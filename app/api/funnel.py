@@ -22,7 +22,7 @@ from app.api.funnel_shapes import (
     forecast_item,
     summary_rows,
 )
-from app.api.lists import STAGES, CampaignFilter, ChannelFilter, Lists
+from app.api.lists import CampaignFilter, ChannelFilter, Lists
 from app.api.principal import Principal, Scope
 from app.api.problems import wrong_field
 from app.api.tabular import Tabular, table, wants_table
@@ -81,14 +81,12 @@ async def summary(
         moved = await funnel_queries.moves(engine, tenant, period, by)
     counts = await queries.stage_counts(engine, tenant)
     rules = await lists.rules_of(tenant)
-    stages = list(dict.fromkeys((*rules.stages, *(name for name in STAGES if name in counts))))
+    stages = list(dict.fromkeys((*rules.stages, *counts)))
     answer = Summary(
         since=period.since.isoformat(),
         until=period.until.isoformat(),
         by=by,
-        stages=[
-            StageCount(each, counts.get(each, 0)) for each in dict.fromkeys((*stages, *counts))
-        ],
+        stages=[StageCount(each, counts.get(each, 0)) for each in stages],
         groups=flow_groups(by, moved, stages),
     )
     if wants_table(request):

@@ -1,7 +1,7 @@
 """Contacts in lists: whom to work on, and who is where."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from litestar import Request, Response, get
@@ -22,20 +22,17 @@ from app.api.principal import Principal, Scope
 from app.api.problems import wrong_field
 from app.api.tabular import Tabular, table, wants_table
 from app.domain.rules import Rules
-from app.domain.state import (
-    CUSTOMER,
-    DISQUALIFIED,
-    LEAD,
-    LOST,
-    NONE,
-    OPPORTUNITY,
-    PROSPECT,
-    RECYCLED,
-)
+from app.domain.state import NONE
 from app.storage import list_queries
-from app.storage.list_queries import ListedContact, Sort, Wanted
+from app.storage.list_queries import (
+    ListedContact,
+    Sort,
+    Wanted,
+    all_stages,
+    stages_of,
+    teams,
+)
 
-STAGES: Final = (LEAD, PROSPECT, OPPORTUNITY, CUSTOMER, LOST, RECYCLED, DISQUALIFIED)
 READS: dict[str, Any] = needs(Scope.CONTACTS_READ, "Contacts", Tabular)
 Temperature = Literal["hot", "warm", "cold"]
 RulesOf = Callable[[str], Awaitable[Rules]]
@@ -95,11 +92,10 @@ class Lists:
         matches = await list_queries.search(
             engine, tenant, text, range(await self._database.partitions())
         )
-        keys = matches.keys
-        for primary in await list_queries.primaries(engine, tenant, keys):
-            keys.append((await self._database.home_of(tenant, primary), primary))
+        homes = [(await self._database.home_of(tenant, key), key) for key in matches.primaries]
+        among = list(dict.fromkeys((*matches.keys, *homes)))
         rows = await list_queries.contacts(
-            engine, wanted, sort=sort, limit=limit, after=after, among=list(dict.fromkeys(keys))
+            engine, wanted, sort=sort, limit=limit, after=after, among=among
         )
         return rows, matches.is_cut
 
@@ -153,15 +149,12 @@ async def contacts(
 
 def _stages(stage: str | None, team: str | None, rules: Rules) -> tuple[str, ...]:
     """Problem 422: there is no such stage, or team."""
-    known = dict.fromkeys((*STAGES, *rules.stages))
-    if stage is not None and stage not in known and stage != NONE:
+    known, owners = all_stages(rules), teams(rules)
+    if stage is not None and stage not in (*known, NONE):
         raise wrong_field("stage", f"must be one of {', '.join(known)}, {NONE}")
-    teams = {each.owner for each in rules.stages.values() if each.owner is not None}
-    if team is not None and team not in teams:
-        raise wrong_field("owner_team", f"must be one of {', '.join(sorted(teams))}")
-    if team is not None:
-        known = {name: None for name, each in rules.stages.items() if each.owner == team}
-    return tuple(known) if stage is None else ((stage,) if stage in known or not team else ())
+    if team is not None and team not in owners:
+        raise wrong_field("owner_team", f"must be one of {', '.join(owners)}")
+    return stages_of(rules, stage, team)
 
 
 LIST_ROUTES = [contacts]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Date, Executable, Row, case, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Date, Executable, Row, case, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.storage.engine import reaching
@@ -56,8 +56,8 @@ async def moves(engine: AsyncEngine, tenant: str, period: Period, by: By) -> lis
             flow.day,
             flow.from_stage,
             flow.to_stage,
-            func.sum(flow.n).label("n"),
-            func.sum(flow.stayed_seconds).label("seconds"),
+            cast(func.sum(flow.n), BigInteger).label("n"),
+            cast(func.sum(flow.stayed_seconds), BigInteger).label("seconds"),
         )
         .where(flow.partition.in_(_PARTITIONS), flow.tenant == tenant, flow.day.between(*period))
         .group_by(flow.day, flow.from_stage, flow.to_stage)

@@ -7,6 +7,7 @@ look at the first few hundred matches of each kind, by key, and sort those.
 Every function raises Unavailable when PostgreSQL is away.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import product
 from typing import Any, Final, Literal, NamedTuple
@@ -35,6 +36,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain.interaction import Microseconds
 from app.domain.listing import Facet, facet_of
 from app.domain.personal import FIELDS, search_key
+from app.domain.rules import Rules
+from app.domain.state import (
+    CUSTOMER,
+    DISQUALIFIED,
+    LEAD,
+    LOST,
+    OPPORTUNITY,
+    PROSPECT,
+    RECYCLED,
+)
 from app.domain.temperature import COLD, HOT, WARM
 from app.storage.engine import reaching
 from app.storage.stored import microseconds, moment
@@ -42,8 +53,9 @@ from app.storage.tables import contact_view, profile
 
 Sort = Literal["follow-up", "updated"]
 TEMPERATURES: Final = (HOT, WARM, COLD)
-MATCHES_MAX: Final = 250
+MATCHES_MAX: Final = 200
 """Of one kind (name, family name, e-mail, company, key) that a search looks at."""
+_STAGES: Final = (LEAD, PROSPECT, OPPORTUNITY, CUSTOMER, LOST, RECYCLED, DISQUALIFIED)
 _END: Final = chr(0x10FFFF)
 _view = contact_view.c
 _SEARCHED: Final = ("name_key", "name_turned", "email_key", "company_key")
@@ -54,6 +66,23 @@ _FACETS: Final[tuple[tuple[str, Facet, ColumnElement[Any], ColumnElement[Any]], 
     ("channel", "channel", _view.of_channel, _view.first_channel),
 )
 """Those with fewer contacts each first: with the first that is asked for a list begins."""
+
+
+def all_stages(rules: Rules) -> tuple[str, ...]:
+    """Those of the model, and those that contacts may still be in from another one."""
+    return tuple(dict.fromkeys((*rules.stages, *_STAGES)))
+
+
+def teams(rules: Rules) -> list[str]:
+    return sorted({each.owner for each in rules.stages.values() if each.owner is not None})
+
+
+def stages_of(rules: Rules, stage: str | None, team: str | None) -> tuple[str, ...]:
+    """In which a list looks; who is in no stage is listed only where that is asked for."""
+    if team is not None:
+        owned = tuple(name for name, each in rules.stages.items() if each.owner == team)
+        return owned if stage is None else tuple(name for name in owned if name == stage)
+    return all_stages(rules) if stage is None else (stage,)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -96,9 +125,11 @@ class ListedContact(msgspec.Struct, frozen=True):
 
 
 class Found(NamedTuple):
-    """Contacts that a text leads to, by (partition, contact_id)."""
+    """What a text leads to: contacts by (partition, contact_id)."""
 
     keys: list[tuple[int, str]]
+    primaries: list[str]
+    """The contacts that those of them which are linked are folded under."""
     is_cut: bool
     """More match than were looked at."""
 
@@ -134,7 +165,7 @@ async def contacts(
 
 async def search(engine: AsyncEngine, tenant: str, text: str, partitions: Sequence[int]) -> Found:
     """By the beginning of a name, family name, e-mail or company, as people write them, or of the
-    contact's key, as it is. Linked identities lead to their primary's key: see `primaries`."""
+    contact's key, as it is."""
     key = search_key(text)
     kinds: list[Select[Any]] = []
     if key:
@@ -147,20 +178,21 @@ async def search(engine: AsyncEngine, tenant: str, text: str, partitions: Sequen
                 .limit(_literal(MATCHES_MAX))
             )
     kinds.append(_by_key(tenant, text, partitions))
-    union = union_all(*(select(each.subquery()) for each in kinds))
-    rows = await _rows(engine, union)
-    counts: dict[str, int] = {}
-    for kind, _, _ in rows:
-        counts[kind] = counts.get(kind, 0) + 1
-    keys = list(dict.fromkeys((partition, contact_id) for _, partition, contact_id in rows))
-    return Found(keys, max(counts.values(), default=0) >= MATCHES_MAX)
-
-
-async def primaries(engine: AsyncEngine, tenant: str, keys: Sequence[tuple[int, str]]) -> list[str]:
-    """The contacts that those of the keys which are linked are folded under."""
-    linked = _among(Wanted(tenant, ()), keys, _view.linked_to.is_not(None))
-    rows = await _rows(engine, linked.with_only_columns(_view.linked_to).distinct())
-    return [row.linked_to for row in rows]
+    match = union_all(*(select(each.subquery()) for each in kinds)).subquery("match")
+    it = and_(
+        _view.partition == match.c.partition,
+        _view.tenant == tenant,
+        _view.contact_id == match.c.contact_id,
+    )
+    query = select(match, _view.linked_to).select_from(match.join(contact_view, it))
+    keys: dict[tuple[int, str], str | None] = {}
+    counts: Counter[str] = Counter()
+    for kind, partition, contact_id, linked_to in await _rows(engine, query):
+        counts[kind] += 1
+        keys[partition, contact_id] = linked_to
+    primaries = dict.fromkeys(filter(None, keys.values()))
+    is_cut = max(counts.values(), default=0) >= MATCHES_MAX
+    return Found([key for key in keys if not keys[key]], list(primaries), is_cut)
 
 
 def _by_key(tenant: str, text: str, partitions: Sequence[int]) -> Select[Any]:
@@ -220,9 +252,7 @@ def _by_facets(
     return select(rows).select_from(each.join(rows, true())).where(*is_it)
 
 
-def _among(
-    wanted: Wanted, keys: Sequence[tuple[int, str]], *also: ColumnElement[bool]
-) -> Select[Any]:
+def _among(wanted: Wanted, keys: Sequence[tuple[int, str]]) -> Select[Any]:
     given = (
         func.unnest(
             literal([partition for partition, _ in keys], ARRAY(Integer)),
@@ -236,10 +266,11 @@ def _among(
         _view.tenant == wanted.tenant,
         _view.contact_id == given.c.contact_id,
     )
-    query = select(contact_view).select_from(given.join(contact_view, key))
-    if also:
-        return query.where(*also)
-    query = query.where(_view.stage.in_(wanted.stages), _view.linked_to.is_(None))
+    query = (
+        select(contact_view)
+        .select_from(given.join(contact_view, key))
+        .where(_view.stage.in_(wanted.stages), _view.linked_to.is_(None))
+    )
     if wanted.temperature is not None:
         query = query.where(_view.temperature == wanted.temperature)
     for name, _, _, column in _FACETS:
