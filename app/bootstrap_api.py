@@ -129,7 +129,12 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
         "publishing": Publishing(checker, intake, batch_max=batch_max),
         "command_log": command_log,
         "commands": Commands(
-            checker, intake, command_log, wait_max_seconds=settings.commands.wait_max_seconds
+            checker,
+            intake,
+            command_log,
+            wait_max_seconds=min(
+                settings.commands.wait_max_seconds, settings.api.request_timeout_seconds / 2
+            ),
         ),
     }
 
