@@ -167,7 +167,12 @@ def _parts(
         "simulations": build_simulations(settings),
         "command_log": command_log,
         "commands": Commands(
-            checker, intake, command_log, wait_max_seconds=settings.commands.wait_max_seconds
+            checker,
+            intake,
+            command_log,
+            wait_max_seconds=min(
+                settings.commands.wait_max_seconds, settings.api.request_timeout_seconds / 2
+            ),
         ),
         "streaming": live.streaming,
         "counts": live.counts,

@@ -97,7 +97,9 @@ class Commands(Section):
     kept_days: PositiveInt = Field(
         default=7, description="who decided what, and what became of it, can be asked for so long"
     )
-    wait_max_seconds: Seconds = Field(default=10.0, description="of Prefer: wait")
+    wait_max_seconds: Seconds = Field(
+        default=10.0, description="of Prefer: wait; half of api.request_timeout_seconds at most"
+    )
     waits_max: PositiveInt = Field(
         default=200, description="who may wait at once; others are answered without waiting"
     )

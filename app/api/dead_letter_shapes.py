@@ -33,8 +33,9 @@ class DeadLetter(msgspec.Struct, frozen=True):
     """As it says itself; null: nothing that can be read."""
     source: str | None
     redriven: int
-    """How often it was sent again."""
+    """How often the original was sent again, also before it failed this time."""
     redriven_at: str | None
+    """null: it was not since."""
     redriven_by: str | None
 
 

@@ -54,9 +54,12 @@ OnlySource = Annotated[
     QueryParameter(max_length=256, pattern=_text, description="Only from this producer."),
 ]
 Since = Annotated[
-    str | None, QueryParameter(max_length=64, description="Failed then or later: RFC 3339.")
+    str | None,
+    QueryParameter(max_length=64, format="date-time", description="Failed then or later."),
 ]
-Until = Annotated[str | None, QueryParameter(max_length=64, description="Failed before: RFC 3339.")]
+Until = Annotated[
+    str | None, QueryParameter(max_length=64, format="date-time", description="Failed before.")
+]
 OnlyRedriven = Annotated[
     bool | None, QueryParameter(description="true: sent again; false: not yet.")
 ]

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from app.api.problems import FieldError, Problem, wrong_field
 from app.domain.reasons import Reason
@@ -19,14 +19,14 @@ FILTERS: Final = ("reason", "type", "source", "topic", "since", "until")
 
 
 class RedriveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    reason: Reason | None = None
-    type: Text | None = None
-    source: Text | None = None
-    topic: Text | None = None
-    since: Text | None = None
-    until: Text | None = None
+    reason: Reason | UnsetType = UNSET
+    type: Text | UnsetType = UNSET
+    source: Text | UnsetType = UNSET
+    topic: Text | UnsetType = UNSET
+    since: Text | UnsetType = UNSET
+    until: Text | UnsetType = UNSET
     again: bool = False
-    """Also those that were sent again before."""
+    """Also what was sent again before, and what then failed again."""
     limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX)] = 100
     rate_per_second: Annotated[float, Meta(gt=0, le=PER_SECOND_MAX)] = 50
     dry_run: bool = False
@@ -50,7 +50,7 @@ REDRIVE_SCHEMA: Final[dict[str, Any]] = {
         "again": {
             "type": "boolean",
             "default": False,
-            "description": "Also those that were sent again before.",
+            "description": "Also what was sent again before, and what then failed again.",
         },
         "limit": {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": 100},
         "rate_per_second": {
@@ -71,21 +71,22 @@ def read_body(body: bytes) -> RedriveBody:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         detail = "must be a JSON object as /schema describes it: filters, again, limit, …"
         raise Problem(422, "wrong-body", detail, errors=[FieldError("", detail)]) from None
-    if all(getattr(found, name) is None for name in FILTERS):
-        raise wrong_field("", f"needs at least one filter: {', '.join(FILTERS)}")
+    if all(getattr(found, name) is UNSET for name in FILTERS):
+        detail = f"needs at least one filter: {', '.join(FILTERS)}"
+        raise Problem(422, "no-filter", detail, errors=[FieldError("", detail)])
     return found
 
 
 def wanted_of(body: RedriveBody) -> Wanted:
     """Problem 422."""
     return Wanted(
-        reason=body.reason,
-        type=body.type,
-        source=body.source,
-        topic=body.topic,
-        since=moment("/since", body.since),
-        until=moment("/until", body.until),
-        redriven=None if body.again else False,
+        reason=body.reason or None,
+        type=body.type or None,
+        source=body.source or None,
+        topic=body.topic or None,
+        since=moment("/since", body.since or None),
+        until=moment("/until", body.until or None),
+        is_first=not body.again,
     )
 
 

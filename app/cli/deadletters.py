@@ -112,7 +112,8 @@ def redrive(
     until: UntilOption = None,
     every: Annotated[bool, typer.Option("--all", help="Without a filter: all of them.")] = False,
     again: Annotated[
-        bool, typer.Option("--again", help="Also those that were sent again before.")
+        bool,
+        typer.Option("--again", help="Also what was sent again before, and what failed again."),
     ] = False,
     rate: Annotated[
         float, typer.Option(min=0.1, max=10_000, help="At most so many a second.")
@@ -134,6 +135,8 @@ def redrive(
 
       funnel deadletters redrive --reason unknown_type --since 2026-03-02 --dry-run
     """
+    import msgspec
+
     from app.cli import settings
     from app.cli.redriving import redrive_ids, redrive_wanted
 
@@ -144,7 +147,9 @@ def redrive(
     if ids:
         done = asyncio.run(redrive_ids(found, ids, actor, dry_run=dry_run))
     else:
-        wanted = _wanted(reason, type_, source, since, until, None if again else False)
+        wanted = msgspec.structs.replace(
+            _wanted(reason, type_, source, since, until, None), is_first=not again
+        )
         if not (dry_run or yes):
             plan = asyncio.run(redrive_wanted(found, wanted, actor, limit, rate, dry_run=True))
             typer.confirm(f"Send {plan.redriven:,} again?", abort=True)

@@ -58,6 +58,8 @@ def list_(
     ]
     if as_json:
         printing.json({"partitions": rows})
+    elif halted and not rows:
+        printing.line("no partition is halted")
     else:
         columns = ("lane", "partition", "owner", "epoch", "D", "K", "next offsets", "halted since")
         printing.table(
@@ -72,7 +74,7 @@ def list_(
         )  # fmt: skip
         for row in rows:
             if row.halted:
-                printing.line(f"✗ {row.lane} {row.partition}: {printing.shown(row.halted)}")
+                printing.line(f"✗ {row.lane}, {printing.shown(row.halted)}")
 
 
 @group.command("resume")

@@ -6,7 +6,7 @@ from app.domain.interaction import Microseconds
 from app.errors import Poison
 from app.handling.claims import claims_of
 from app.handling.origin import Origin, restore
-from app.handling.records import SourceRecord
+from app.handling.records import Headers, SourceRecord
 from app.storage.rows import DeadLetterRow
 
 VALUE_MAX_BYTES: Final = 600_000
@@ -16,6 +16,9 @@ compressed may be far larger, and one that can't be published would stop its par
 
 CUT: Final = "__dlq.cut"
 """Header that says what was too large to keep: it stands in the original's place only."""
+
+REDRIVEN: Final = "__dlq.redriven"
+"""Header of an original that was sent again: how often."""
 
 
 def as_dead_letter(record: SourceRecord, topic: str) -> tuple[Origin, SourceRecord]:
@@ -58,7 +61,14 @@ def dead_letter_row(
         timestamp_ms=origin.timestamp_ms,
         type=said.type,
         source=said.source,
+        redriven=times_redriven(original.headers),
     )
+
+
+def times_redriven(headers: Headers) -> int:
+    """As the record says itself."""
+    said = [value or b"" for name, value in headers if name == REDRIVEN]
+    return max((int(text) for text in said if text.isdigit() and len(text) < 9), default=0)
 
 
 def exception_name(poison: Poison) -> str:

@@ -51,6 +51,7 @@ class Halts:
         """The alarm: logged, counted, and readiness says it."""
         log.error("partition_halted", partition=row.partition, reason=row.reason, why=row.message)
         self._rows[row.partition] = row
+        self._seen.discard(row.partition)
         self._gauge.set(len(self._rows))
 
     def keep(self, partitions: Collection[int]) -> None:
@@ -72,23 +73,26 @@ class Halts:
             hit(Failpoint.HALTS_BEFORE_LOOK)
             await halts.clear(connection, self._lane, partition)
 
-    async def look(self, connection: asyncpg.Connection) -> list[int]:
-        """Write down what nobody else can see yet; the partitions that a person has resumed."""
+    async def look(self, connection: asyncpg.Connection, wanted: Collection[int]) -> list[int]:
+        """Write down what nobody else can see yet, of the partitions that are this process's; those
+        that a person has resumed."""
         hit(Failpoint.HALTS_BEFORE_LOOK)
         there = await halts.halted(connection, self._lane)
-        for partition in self._rows.keys() - there - self._seen:
-            hit(Failpoint.HALTS_BEFORE_LOOK)
-            await halts.record(connection, self._lane, self._rows[partition])
-            there.add(partition)
-        resumed = [partition for partition in self._rows if partition not in there]
-        self._seen |= there & self._rows.keys()
-        return resumed
+        for partition, row in list(self._rows.items()):
+            if partition in there:
+                self._seen.add(partition)
+            elif partition in wanted and partition not in self._seen:
+                hit(Failpoint.HALTS_BEFORE_LOOK)
+                await halts.record(connection, self._lane, row)
+                self._seen.add(partition)
+                there.add(partition)
+        return sorted(self._rows.keys() & self._seen - there)
 
     def resume(self, partition: int) -> None:
         log.info("partition_resumed", partition=partition)
         self._drop(partition)
 
     def _drop(self, partition: int) -> None:
-        del self._rows[partition]
+        self._rows.pop(partition, None)
         self._seen.discard(partition)
         self._gauge.set(len(self._rows))

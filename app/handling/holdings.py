@@ -143,7 +143,7 @@ class Holdings:
     async def _look_at_halts(self, connection: asyncpg.Connection) -> None:
         """What was resumed is released and taken over anew, once all that was decided is published:
         so nothing that was fetched before is taken for new."""
-        for partition in await self.halts.look(connection):
+        for partition in await self.halts.look(connection, self._wanted):
             owned = self._owned.get(partition)
             if owned is not None:
                 if not owned.is_settled:

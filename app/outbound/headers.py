@@ -31,8 +31,6 @@ class DeadLetterHeader(StrEnum):
     REASON = "__dlq.errors.reason"
     EXCEPTION = "__dlq.errors.exception"
     TIME = "__dlq.errors.time"
-    REDRIVEN = "__dlq.redriven"
-    """On an original that is sent again: how often it was."""
 
 
 class EventType(StrEnum):

@@ -1,8 +1,9 @@
 """Dead letters sent again: each original as its producer wrote it, to the topic it stood on.
 
-One more header says how often. Nothing else is new, so the lane knows the event by its source and
-id, and sending one twice changes nothing. First sent, then marked: what is not marked may have been
-sent. Oldest first, so that what a contact did keeps its order.
+One more header says how often, and the count goes on where it fails again. Nothing else is new, so
+the lane knows the event by its source and id, and sending one twice changes nothing. First sent,
+then marked: what is not marked may have been sent. Oldest first, so that what a contact did keeps
+its order.
 """
 
 import asyncio
@@ -13,9 +14,8 @@ from typing import Final, NamedTuple
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.handling.dead_letters import CUT
+from app.handling.dead_letters import CUT, REDRIVEN, times_redriven
 from app.handling.records import OutputHeaders
-from app.outbound.headers import DeadLetterHeader
 from app.storage import dead_letter_queries as queries
 from app.storage.dead_letter_queries import Wanted
 from app.storage.rows import StoredDeadLetter
@@ -56,12 +56,11 @@ def is_whole(letter: StoredDeadLetter) -> bool:
 
 def original_of(letter: StoredDeadLetter) -> Original:
     assert is_whole(letter), "a part of an original can't be sent in its place"
-    row, name = letter.row, DeadLetterHeader.REDRIVEN.value
-    before = [_number(value) for header, value in row.headers if header == name]
-    again = max([letter.redriven, *before]) + 1
-    headers = [each for each in row.headers if each[0] != name]
+    row = letter.row
+    again = max(letter.redriven, times_redriven(row.headers)) + 1
+    headers = [each for each in row.headers if each[0] != REDRIVEN]
     return Original(
-        row.topic, row.source_partition, row.key, row.value, [*headers, (name, b"%d" % again)]
+        row.topic, row.source_partition, row.key, row.value, [*headers, (REDRIVEN, b"%d" % again)]
     )
 
 
@@ -86,8 +85,12 @@ class Redriving:
         max_seconds: float,
         tell: Callable[[int], None] = lambda _count: None,
     ) -> Redriven:
-        """At most `limit`, no faster than that, and no longer than that. `tell` hears how many it
-        were so far. Raises Unavailable."""
+        """At most `limit`, no faster than that, and no longer than that; only those that are there
+        now: what fails again is not sent for ever. `tell` hears how many it were so far.
+
+        Raises Unavailable.
+        """
+        wanted = msgspec.structs.replace(wanted, up_to=await queries.last_id(self._engine))
         matched = await queries.count(self._engine, wanted)
         at_once = max(1, min(AT_ONCE_MAX, int(per_second)))
         started = time.monotonic()
@@ -123,7 +126,3 @@ class Redriving:
             await self._send([original_of(letter) for letter in letters])
             ids = [letter.id for letter in letters]
             await queries.mark_redriven(self._engine, ids, self._by)
-
-
-def _number(text: bytes | None) -> int:
-    return int(text) if text is not None and text.isdigit() and len(text) < 9 else 0

@@ -77,8 +77,9 @@ ON CONFLICT (partition, tenant, contact_id, chunk) DO UPDATE SET body = excluded
 
 _DEAD_LETTER: Final = """
 INSERT INTO dead_letter (partition, lane, topic, source_partition, source_offset, reason, message,
-    exception, failed_at, key, value, headers, timestamp_ms, type, source)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    exception, failed_at, key, value, headers, timestamp_ms, type, source,
+    redriven)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
 _COUNT: Final = """
@@ -220,7 +221,7 @@ def _dead_letter(lane: str, row: DeadLetterRow) -> tuple[object, ...]:
     return (
         row.partition, lane, row.topic, row.source_partition, row.source_offset, row.reason,
         row.message, row.exception, row.failed_at, row.key, row.value,
-        msgspec.msgpack.encode(row.headers), row.timestamp_ms, row.type, row.source,
+        msgspec.msgpack.encode(row.headers), row.timestamp_ms, row.type, row.source, row.redriven,
     )  # fmt: skip
 
 

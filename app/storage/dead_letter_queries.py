@@ -30,6 +30,10 @@ class Wanted(msgspec.Struct, frozen=True):
     """Before that."""
     redriven: bool | None = None
     """It was sent again, or not yet."""
+    is_first: bool = False
+    """Not what failed again after it was sent again."""
+    up_to: int | None = None
+    """With at most this id."""
 
     def conditions(self) -> list[ColumnElement[bool]]:
         found = [
@@ -47,7 +51,12 @@ class Wanted(msgspec.Struct, frozen=True):
         if self.until is not None:
             found.append(table.c.failed_at < as_moment(self.until))
         if self.redriven is not None:
-            found.append(table.c.redriven > 0 if self.redriven else table.c.redriven == 0)
+            was_sent = table.c.redriven_at.is_not(None)
+            found.append(was_sent if self.redriven else ~was_sent)
+        if self.is_first:
+            found.append(table.c.redriven == 0)
+        if self.up_to is not None:
+            found.append(table.c.id <= self.up_to)
         return found
 
 
@@ -72,6 +81,13 @@ async def oldest(
 async def find(engine: AsyncEngine, letter_id: int) -> StoredDeadLetter | None:
     found = await _read(engine, select(table).where(table.c.id == letter_id))
     return found[0] if found else None
+
+
+async def last_id(engine: AsyncEngine) -> int:
+    """Of the newest one; 0: there are none."""
+    with reaching("reading dead letters"):
+        async with engine.connect() as connection:
+            return (await connection.execute(select(func.max(table.c.id)))).scalar_one() or 0
 
 
 async def count(engine: AsyncEngine, wanted: Wanted, *, after: int = 0) -> int:

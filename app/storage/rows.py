@@ -142,8 +142,10 @@ class DeadLetterRow(msgspec.Struct, frozen=True, gc=False):
     headers: list[tuple[str, bytes | None]]
     timestamp_ms: int
     type: str | None = None
-    """What it says of itself, as the two below; None: nothing that can be read."""
+    """As it says itself, like its source; None: nothing that can be read."""
     source: str | None = None
+    redriven: int = 0
+    """How often it was sent again before it failed this time."""
 
 
 class StoredDeadLetter(msgspec.Struct, frozen=True, gc=False):

@@ -19,7 +19,7 @@ RARE: Final = (
     Failpoint.APPLY_BEFORE_RESULTS,
     Failpoint.APPLY_BEFORE_HALTS,
 )
-FAMILIES: Final = ("incarnation", "takeover", "load", "apply", "publish", "release")
+FAMILIES: Final = ("incarnation", "takeover", "halts", "load", "apply", "publish", "release")
 REQUIRED: Final = ("takeover.", "apply.", "publish.")
 BY_CHANCE: Final = {
     Failpoint.APPLY_BEFORE_ROLLBACK,

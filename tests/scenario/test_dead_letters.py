@@ -116,6 +116,12 @@ async def test_some_are_sent_again_by_filter(
     assert (first["redriven"], first["remaining"]) == (2, 1)
     assert first["ids"] == planned["ids"][:2]
     await service.records(Topic.DEAD_LETTERS, contact, 5)
+    second = await redriven(api, source=source)  # not what has just failed again
+    assert (second["redriven"], second["remaining"]) == (1, 0)
+    await service.records(Topic.DEAD_LETTERS, contact, 6)
+    assert (await redriven(api, source=source))["matched"] == 0
+    again = await redriven(api, source=source, again=True, dry_run=True)
+    assert again["redriven"] == 6
 
 
 @pytest.mark.parametrize(
@@ -128,6 +134,7 @@ async def test_some_are_sent_again_by_filter(
         {"source": "x", "limit": 0},
         {"source": "x", "rate_per_second": 0},
         {"source": "x", "everything": True},
+        {"source": "x", "reason": None},
         {"source": "a\0b"},
         [],
     ],
