@@ -93,6 +93,7 @@ async def _measure(given: argparse.Namespace, directory: Path) -> None:
         assert at.port is not None
         await _traffic(stack, given, at_least=3.0)  # warm
         before = await _used(pid, _traffic(stack, given))
+        await asyncio.sleep(3)  # what is late is nobody's
         empty_mib = _rss_mib(pid)
         heard = [Listened(n % 50 == 0) for n in range(given.clients)]
         opened = asyncio.Semaphore(50)
