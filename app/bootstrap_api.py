@@ -1,7 +1,7 @@
 """The composition root of the role `api`: plain constructor calls, nothing is decided here."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ from app.api.operations import OPERATION_ROUTES
 from app.api.partitions import PARTITION_ROUTES, PartitionReading
 from app.api.probes import probes
 from app.api.publishing import PUBLISHING_ROUTES, Publishing
-from app.api.readiness import Readiness
+from app.api.readiness import Check, Readiness
 from app.api.tenant_types import TenantTypes
 from app.api.timeline import timeline
 from app.api.tokens import read_tokens
@@ -80,11 +80,13 @@ class Api(NamedTuple):
     """What its stream and counts are fed by."""
 
 
-def build_api(settings: Settings, metrics: Metrics) -> Api:
-    """Connects when first asked. SettingsError: its tokens are wrong; ModelError."""
+def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | None = None) -> Api:
+    """Connects when first asked. `also` must be well for it to be ready. SettingsError: its tokens
+    are wrong; ModelError."""
     database, intake = _database(settings), Intake(settings.kafka)
     live = build_live(settings, database.engine, metrics)
-    readiness = Readiness({"PostgreSQL": database.check, "Kafka": intake.check}, time.monotonic)
+    checks = {"PostgreSQL": database.check, "Kafka": intake.check, **(also or {})}
+    readiness = Readiness(checks, time.monotonic)
 
     async def close() -> None:
         await parts["simulations"].close()
@@ -112,8 +114,11 @@ class ApiServices(NamedTuple):
     live: Service
 
 
-def build_api_services(settings: Settings, metrics: Metrics) -> ApiServices:
-    api = build_api(settings, metrics)
+def build_api_services(
+    settings: Settings, metrics: Metrics, also: Mapping[str, Check] | None = None
+) -> ApiServices:
+    """As `build_api`."""
+    api = build_api(settings, metrics, also)
     web = WebService(
         api.application,
         api.close,

@@ -47,21 +47,18 @@ class StreamOperation(Described):
 
 Types = Annotated[
     list[EventType] | None,
-    QueryParameter(name="type", max_items=CHOICES_MAX, description="Only events of these types."),
+    QueryParameter(max_items=CHOICES_MAX, description="Only events of these types."),
 ]
 Stages = Annotated[
     list[str] | None,
     QueryParameter(
-        name="stage",
         max_items=CHOICES_MAX,
         description="Only where one of these stages holds then.",
     ),
 ]
 OwnerTeams = Annotated[
     list[str] | None,
-    QueryParameter(
-        name="owner_team", max_items=CHOICES_MAX, description="Only of contacts these teams own."
-    ),
+    QueryParameter(max_items=CHOICES_MAX, description="Only of contacts these teams own."),
 ]
 LastEventId = Annotated[
     str | None,
@@ -90,15 +87,15 @@ LastId = Annotated[
 async def stream(
     principal: Given[Principal],
     streaming: Given[Streaming],
-    types: Types = None,
-    stages: Stages = None,
-    owner_teams: OwnerTeams = None,
+    type: Types = None,
+    stage: Stages = None,
+    owner_team: OwnerTeams = None,
     last_event_id: LastEventId = None,
     last_id: LastId = None,
 ) -> Stream:
     """All that is published but snapshots, of the token's tenant. After a Last-Event-ID nothing is
     missing; what was told may be told again, with the same identity."""
-    client = streaming.join(Wanted(principal.tenant, _set(types), _set(stages), _set(owner_teams)))
+    client = streaming.join(Wanted(principal.tenant, _set(type), _set(stage), _set(owner_team)))
     if client is None:
         raise _too_many()
     frames = streaming.frames(client, last_event_id or last_id)

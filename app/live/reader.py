@@ -63,6 +63,7 @@ class Reader:
     async def rounds(self) -> AsyncIterator[Round]:
         """For ever. Raises Unavailable, Rewound."""
         while True:
+            self._check_task()
             try:
                 found = await self._consumer.getmany(
                     timeout_ms=LOOK_MS, max_records=ROUND_MAX_RECORDS
@@ -77,6 +78,12 @@ class Reader:
                 raise Unavailable(f"Kafka, reading what was published: {failed!r}") from failed
             if batches:
                 yield batches
+
+    def _check_task(self) -> None:
+        """aiokafka's background task ends for good at what it does not expect, and a look then
+        finds nothing for ever."""
+        if self._consumer._fetcher._fetch_task.done():
+            raise Unavailable("the Kafka client's background task ended")
 
     def _take(
         self, at: TopicPartition, record: "ConsumerRecord[bytes, bytes]", into: Round
@@ -132,7 +139,7 @@ async def reading(kafka: Kafka, lanes: Mapping[str, Lane]) -> AsyncIterator[Read
         client_id="funnel-live",
         isolation_level="read_committed",
         enable_auto_commit=False,
-        auto_offset_reset="latest",
+        auto_offset_reset="none",  # what is gone is not skipped: it begins anew, and says so
         request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
         fetch_max_bytes=FETCH_MAX_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_MAX_BYTES,
