@@ -11,7 +11,7 @@ import pytest
 FUNNEL = [sys.executable, "-m", "app.cli.main"]
 COMMANDS = (
     *("demo", "dev", "worker", "migrate", "topics", "check-config", "publish", "tail"),
-    *("contact", "account", "lag", "deadletters", "model"),
+    *("contact", "account", "lag", "deadletters", "model", "schemas"),
 )
 NOWHERE = {
     "FUNNEL_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
