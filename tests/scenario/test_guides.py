@@ -271,7 +271,7 @@ async def test_deal_stages_come_back_as_interactions(
     for contact in (won, lost):
         await service.publish(contact, *DEMO)
         await service.stages(contact, 3)
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"deal_id": "d1", "contact": won, "stage": "offer", "amount": 900, "currency": "EUR"},
         {"deal_id": "d2", "contact": lost, "stage": "new"},
         {"deal_id": "d3", "contact": lost, "stage": "new", "amount": "many"},

@@ -147,11 +147,11 @@ def test_dry_run_of_a_file_names_each_wrong_line(tmp_path: Path) -> None:
     answer = funnel("publish", "--file", str(file), "--dry-run", "--json", environment=NOWHERE)
     assert answer.returncode == 1
     assert json.loads(answer.stdout) == {"checked": 1, "refused": 2}
-    assert "interaction 2 refused: unknown_type" in answer.stderr
-    assert "interaction 3 refused: schema_violation" in answer.stderr
+    assert "row 2 refused: unknown_type" in answer.stderr
+    assert "row 3 refused: schema_violation" in answer.stderr
 
 
 def test_line_that_is_no_json_is_named() -> None:
     answer = funnel("publish", "--file", "-", "--dry-run", environment=NOWHERE, text="\n{\n")
     assert answer.returncode == 1
-    assert "stdin, line 2: no JSON" in answer.stderr
+    assert "row 2 refused: is no JSON" in answer.stderr
