@@ -15,24 +15,32 @@ _WORDS: Final = frozenset({"title", "description", "examples", "$comment", "$sch
 _HELD: Final = frozenset({"properties", "required"})
 _LOWER: Final = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"})
 _UPPER: Final = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"})
+_ONE: Final = frozenset({"items", "additionalProperties"})
+_SEVERAL: Final = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 GROWING_ENUMS: Final = frozenset({"/properties/ce_type"})
 """Of outputs: readers pass over event types that they don't know."""
 
 
-def output_breaks(old: Schema, new: Schema, at: str = "") -> Iterator[str]:
-    """What of an output's schema readers of the old one, or of old records, can't live with."""
+def output_breaks(old: Schema, new: Schema, at: str = "", *, is_kept: bool = True) -> Iterator[str]:
+    """What of an output's schema readers of the old one can't live with.
+
+    `is_kept`: outputs of before are read by today's schema, as records are and answers are not."""
     before, after = _properties(old), _properties(new)
     yield from (f"{at}/{name}: is removed" for name in before if name not in after)
     was, now = set(old.get("required", ())), set(new.get("required", ()))
     yield from (f"{at}/{name}: may be absent now" for name in sorted(was - now) if name in after)
-    yield from (
-        f"{at}/{name}: is required now, and older records have none" for name in sorted(now - was)
-    )
+    if is_kept:
+        yield from (
+            f"{at}/{name}: is required now, and older records have none"
+            for name in sorted(now - was)
+        )
     for name in before.keys() & after.keys():
-        yield from output_breaks(before[name], after[name], f"{at}/properties/{name}")
+        place = f"{at}/properties/{name}"
+        yield from output_breaks(before[name], after[name], place, is_kept=is_kept)
     for keyword in sorted(_keywords(old) | _keywords(new)):
-        if keyword == "items" and _are_schemas(old, new, keyword):
-            yield from output_breaks(old["items"], new["items"], f"{at}/items")
+        if (parts := _parts(old, new, keyword)) is not None:
+            for place, was_part, now_part in parts:
+                yield from output_breaks(was_part, now_part, f"{at}/{place}", is_kept=is_kept)
         elif old.get(keyword) != new.get(keyword) and not _has_grown(old, new, keyword, at):
             yield f"{at}: {keyword} was {_told(old, keyword)}, is {_told(new, keyword)}"
 
@@ -45,8 +53,9 @@ def input_breaks(old: Schema, new: Schema, at: str = "") -> Iterator[str]:
     for name in before.keys() & after.keys():
         yield from input_breaks(before[name], after[name], f"{at}/properties/{name}")
     for keyword in sorted(_keywords(new)):
-        if keyword == "items" and _are_schemas(old, new, keyword):
-            yield from input_breaks(old["items"], new["items"], f"{at}/items")
+        if (parts := _parts(old, new, keyword)) is not None:
+            for place, was_part, now_part in parts:
+                yield from input_breaks(was_part, now_part, f"{at}/{place}")
         elif old.get(keyword) != new[keyword] and not _is_laxer(keyword, old, new):
             yield f"{at}: {keyword} was {_told(old, keyword)}, is {_told(new, keyword)}"
 
@@ -88,8 +97,16 @@ def _keywords(schema: Schema) -> set[str]:
     return schema.keys() - _WORDS - _HELD
 
 
-def _are_schemas(old: Schema, new: Schema, keyword: str) -> bool:
-    return isinstance(old.get(keyword), Mapping) and isinstance(new.get(keyword), Mapping)
+def _parts(old: Schema, new: Schema, keyword: str) -> list[tuple[str, Schema, Schema]] | None:
+    """The schemas inside, side by side; None where they can't be compared one by one."""
+    was, now = old.get(keyword), new.get(keyword)
+    if keyword in _ONE and isinstance(was, Mapping) and isinstance(now, Mapping):
+        return [(keyword, was, now)]
+    if keyword in _SEVERAL and isinstance(was, list) and isinstance(now, list):
+        pairs = list(zip(was, now, strict=False))
+        if len(was) == len(now) and all(isinstance(x, Mapping) for pair in pairs for x in pair):
+            return [(f"{keyword}/{at}", x, y) for at, (x, y) in enumerate(pairs)]
+    return None
 
 
 def _told(schema: Schema, keyword: str) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.contract.compatibility import Schema, input_breaks, output_breaks
-from app.contract.files import SCHEMAS, read
+from app.contract.files import OPENAPI, SCHEMAS, read
+from app.contract.http_compatibility import http_breaks
 from app.errors import FunnelError
 
 RELEASED: Final = SCHEMAS / "released"
@@ -43,6 +44,7 @@ def freeze(version: str, folder: Path = RELEASED) -> Path:
     for kind in (*INPUTS, *OUTPUTS, *BETWEEN_LANES, TOPICS):
         without_examples = shutil.ignore_patterns("examples")
         shutil.copytree(SCHEMAS / kind, place / kind, ignore=without_examples)
+    shutil.copy(SCHEMAS / OPENAPI, place / OPENAPI)
     return place
 
 
@@ -60,6 +62,9 @@ def breaks(old: Path, new: Path = SCHEMAS) -> Iterator[str]:
             yield f"{place}: the topic is gone"
         else:
             yield from (f"{place}: {each}" for each in topic_breaks(read(path), found))
+    was, now = read(old / OPENAPI), read(new / OPENAPI)
+    if was is not None:
+        yield from (f"{OPENAPI}: {each}" for each in http_breaks(was, now))
 
 
 def _schema_breaks(

@@ -141,6 +141,24 @@ def test_what_breaks_readers_only_is_told_of_outputs_only(change: Change, told: 
     assert list(input_breaks(OLD, after(change))) == []
 
 
+NESTED: dict[str, Any] = {
+    "oneOf": [{"type": "null"}, {"type": "object", "properties": {"a": {"type": "string"}}}],
+    "additionalProperties": {"type": "object", "properties": {"a": {"type": "string"}}},
+}
+
+
+@pytest.mark.parametrize("inside", [("oneOf", 1), ("additionalProperties",)], ids=str)
+def test_schemas_inside_are_compared_one_by_one(inside: tuple[Any, ...]) -> None:
+    for rules in (input_breaks, output_breaks):
+        new = copy.deepcopy(NESTED)
+        put(*inside, "properties", "b", {})(new)
+        assert list(rules(NESTED, new)) == []
+        put(*inside, "properties", "a", "type", "integer")(new)
+        assert len(list(rules(NESTED, new))) == 1
+    fewer = {**NESTED, "oneOf": NESTED["oneOf"][:1]}
+    assert list(output_breaks(NESTED, fewer))
+
+
 def test_a_number_may_be_taken_where_an_integer_was_asked_for() -> None:
     assert list(input_breaks(OLD, after(put("properties", "n", "type", "number")))) == []
 

@@ -5,7 +5,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from app.contract.files import SCHEMAS, read
+from app.contract.files import OPENAPI, SCHEMAS, read
 from app.domain.interaction import Interaction
 from app.errors import Poison
 from app.inbound.event import ATTRIBUTES, Event
@@ -68,3 +68,13 @@ def test_the_envelope_names_every_attribute_that_is_known() -> None:
     of_headers = {name.removeprefix("ce_") for name in HEADERS["properties"]} - {"content-type"}
     assert of_headers <= set(ATTRIBUTES)
     assert {*ENVELOPE["required"]} - {"data"} <= of_headers
+
+
+def test_the_api_describes_the_same_envelope() -> None:
+    body = read(SCHEMAS / OPENAPI)["paths"]["/v1/interactions"]["post"]["requestBody"]
+    told = body["content"]["application/cloudevents+json"]["schema"]
+    for name, schema in told["properties"].items():
+        ours = {key: value for key, value in schema.items() if key != "description"}
+        theirs = ENVELOPE["properties"][name].items()
+        # Of the tenant the token says more.
+        assert ours.items() <= theirs or name == "tenantid", name

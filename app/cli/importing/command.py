@@ -76,8 +76,8 @@ async def _import(asked: Asked, file: BinaryIO, settings: "Settings") -> None:
     standing, kept_in = _standing_of(asked, plan)
     if standing.is_complete:
         printing.note(
-            f"{asked.file} was sent before, all {standing.place.row} rows of it, by this mapping:"
-            " nothing to do. --restart sends it again, which changes nothing either."
+            f"{asked.file} was sent before, to its last row, by this mapping: nothing to do."
+            " --restart sends it again, which changes nothing either."
         )
         _say(asked, standing, None)
         return
