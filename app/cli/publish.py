@@ -33,7 +33,9 @@ def publish(
     id_: Annotated[
         str | None, typer.Option("--id", help="Default: a new one. The same id is a duplicate.")
     ] = None,
-    source: Annotated[str | None, typer.Option(help="Who says so, a URI. [/funnel/cli]")] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Who says so, a URI. Default: /funnel/cli.")
+    ] = None,
     time: Annotated[
         str | None, typer.Option(help="When it happened, RFC 3339. Default: now.")
     ] = None,
@@ -87,11 +89,11 @@ def publish(
     ] = None,
     errors: Annotated[
         Path | None,
-        typer.Option(help="For refused rows. [FILE.errors.csv]", rich_help_panel=OF_A_FILE),
+        typer.Option(help="For refused rows. Default: FILE.errors.csv.", rich_help_panel=OF_A_FILE),
     ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(help="How far it got. [FILE.state.json]", rich_help_panel=OF_A_FILE),
+        typer.Option(help="How far it got. Default: FILE.state.json.", rich_help_panel=OF_A_FILE),
     ] = None,
     restart: Annotated[
         bool,
@@ -130,6 +132,8 @@ def publish(
         raise typer.BadParameter(
             f"give TYPE and CONTACT; or a file that ends in one of {', '.join(FILES)}, alone"
         )
+    if delimiter is not None and len(delimiter) != 1:
+        raise typer.BadParameter("--delimiter is one character; of tabs make the file a .tsv")
     constants = [
         *((name, value) for name, value in {"source": source, **optional}.items()),
         *((f"data.{name}", value) for name, value in fields.items()),

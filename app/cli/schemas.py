@@ -39,13 +39,17 @@ def write() -> None:
     """Write asyncapi.yaml and openapi.json again from the code and the schemas."""
     from app.contract.checking import generated
     from app.contract.files import SCHEMAS, read, text_of
+    from app.errors import FunnelError
 
     for name, document in generated().items():
         path = SCHEMAS / name
         if read(path) == document:
             printing.line(f"{name}: is as it must be")
         else:
-            path.write_text(text_of(name, document), encoding="utf-8")
+            try:
+                path.write_text(text_of(name, document), encoding="utf-8")
+            except OSError as failed:
+                raise FunnelError(f"can't write {path}: {failed.strerror}") from None
             printing.line(f"{name}: written")
 
 

@@ -4,9 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
+
+from app.cli.main import app
 
 FUNNEL = [sys.executable, "-m", "app.cli.main"]
 COMMANDS = (
@@ -38,6 +44,19 @@ def test_help_names_every_command() -> None:
     answer = funnel("--help")
     assert answer.returncode == 0
     assert all(command in answer.stdout for command in COMMANDS)
+
+
+def commands_below(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, each in getattr(command, "commands", {}).items():
+        yield from commands_below(each, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(commands_below(typer.main.get_command(app))), ids=" ".join)
+def test_every_command_can_be_asked_for_help(path: tuple[str, ...]) -> None:
+    answer = CliRunner().invoke(app, [*path, "--help"])
+    assert answer.exit_code == 0, answer.exception
+    assert "Usage" in answer.output
 
 
 def test_help_loads_nothing_heavy() -> None:

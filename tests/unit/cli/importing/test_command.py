@@ -109,7 +109,9 @@ def test_a_wrong_plan_is_told_before_anything_is_sent(
     assert "Traceback" not in answer.stderr
 
 
-@pytest.mark.parametrize("args", [["-m", "subject"], ["crm-1", "extra"], ["--id", "x"]], ids=str)
+@pytest.mark.parametrize(
+    "args", [["-m", "subject"], ["crm-1", "extra"], ["--id", "x"], ["--delimiter", ";;"]], ids=str
+)
 def test_wrong_use_of_a_file_exits_2(scans: Path, args: list[str]) -> None:
     assert publish(scans, *args).returncode == 2
 
