@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.cli.tenant_types import TenantTypes
 
 SAVED_EVERY_ROWS: Final = 2000
+CAUGHT_UP_SECONDS: Final = 1.0
 TOLD_MAX: Final = 10
 """Refusals told on stderr; all of them stand in the file of errors."""
 
@@ -126,19 +127,24 @@ class Import:
             write_standing(self._kept_in, self.standing)
 
 
-def pace_of(per_second: float | None) -> Callable[[], Awaitable[None]]:
-    """Waits before each, so that there are no more than so many a second; None: never."""
-    begun = time.monotonic()
-    count = 0
+def pace_of(
+    per_second: float | None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Callable[[], Awaitable[None]]:
+    """Waits before each, so that there are no more than so many a second; None: never. What a
+    pause delayed is caught up with for a second at most."""
+    due = clock()
 
     async def pace() -> None:
-        nonlocal count
+        nonlocal due
         if per_second is None:
             return
-        early = begun + count / per_second - time.monotonic()
-        count += 1
+        due = max(due, clock() - CAUGHT_UP_SECONDS)
+        early = due - clock()
+        due += 1 / per_second
         if early > 0:
-            await asyncio.sleep(early)
+            await sleep(early)
 
     return pace
 
