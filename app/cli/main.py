@@ -20,6 +20,7 @@ from app.cli import (
     model,
     publish,
     replay,
+    schemas,
     tail,
     topics,
     worker,
@@ -52,6 +53,7 @@ app.command("api", rich_help_panel=SERVICE)(api.api)
 app.command("migrate", rich_help_panel=SERVICE)(migrate.migrate)
 app.add_typer(topics.group, name="topics", rich_help_panel=SERVICE)
 app.add_typer(model.group, name="model", rich_help_panel=SERVICE)
+app.add_typer(schemas.group, name="schemas", rich_help_panel=SERVICE)
 app.command("check-config", rich_help_panel=SERVICE)(settings_command.check_config)
 app.command("publish", rich_help_panel=DATA)(publish.publish)
 app.command("tail", rich_help_panel=DATA)(tail.tail)
