@@ -1,9 +1,11 @@
 """The composition root of the role `api`: plain constructor calls, nothing is decided here."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
+
+from mode import Service
 
 from app.api.access import Access
 from app.api.accounts import ACCOUNT_ROUTES
@@ -19,15 +21,18 @@ from app.api.intake import Intake
 from app.api.json_web_tokens import Expected, JsonWebTokens
 from app.api.jwks import IssuerKeys, fetching
 from app.api.lag import LagReading, LaneTopics
+from app.api.live_counts import LIVE_ROUTES
+from app.api.live_stream import STREAM_ROUTES
 from app.api.models import MODEL_ROUTES, ModelFiles
 from app.api.operations import OPERATION_ROUTES
 from app.api.probes import probes
 from app.api.publishing import PUBLISHING_ROUTES, Publishing
-from app.api.readiness import Readiness
+from app.api.readiness import Check, Readiness
 from app.api.tenant_types import TenantTypes
 from app.api.timeline import timeline
 from app.api.tokens import read_tokens
 from app.bootstrap import INPUTS, for_accounts, now
+from app.bootstrap_live import Live, build_live
 from app.domain.rules import Rules
 from app.domain.timeline import EVER, Ruling
 from app.domain.topics import CONTACT_LANE_INPUTS
@@ -50,6 +55,8 @@ ROUTES = (
     *ACCOUNT_ROUTES,
     *MODEL_ROUTES,
     *OPERATION_ROUTES,
+    *STREAM_ROUTES,
+    *LIVE_ROUTES,
 )
 
 
@@ -57,12 +64,17 @@ class Api(NamedTuple):
     application: Edge
     close: Callable[[], Awaitable[None]]
     """Lets go of the connections."""
+    live: Service
+    """What its stream and counts are fed by."""
 
 
-def build_api(settings: Settings, metrics: Metrics) -> Api:
-    """Connects when first asked. SettingsError: its tokens are wrong; ModelError."""
+def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | None = None) -> Api:
+    """Connects when first asked. `also` must be well for it to be ready. SettingsError: its tokens
+    are wrong; ModelError."""
     database, intake = _database(settings), Intake(settings.kafka)
-    readiness = Readiness({"PostgreSQL": database.check, "Kafka": intake.check}, time.monotonic)
+    live = build_live(settings, database.engine, metrics)
+    checks = {"PostgreSQL": database.check, "Kafka": intake.check, **(also or {})}
+    readiness = Readiness(checks, time.monotonic)
 
     async def close() -> None:
         await intake.close()
@@ -72,27 +84,44 @@ def build_api(settings: Settings, metrics: Metrics) -> Api:
         ROUTES,
         probes(readiness.health, metrics),
         _access(settings.api),
-        parts=_parts(settings, database, intake),
+        parts=_parts(settings, database, intake, live),
         version=release(),
         request_max_bytes=settings.api.request_max_bytes,
     )
     seconds = settings.api.request_timeout_seconds
-    return Api(Edge(inner, request_timeout_seconds=seconds), close)
+    return Api(Edge(inner, request_timeout_seconds=seconds), close, live.service)
 
 
-def build_api_service(settings: Settings, metrics: Metrics) -> WebService:
-    """The role as a service of the shell."""
-    api = build_api(settings, metrics)
-    return WebService(
+class ApiServices(NamedTuple):
+    """The role as services of the shell, in the order of their start."""
+
+    web: WebService
+    live: Service
+
+
+def build_api_services(
+    settings: Settings, metrics: Metrics, also: Mapping[str, Check] | None = None
+) -> ApiServices:
+    """As `build_api`."""
+    api = build_api(settings, metrics, also)
+    web = WebService(
         api.application,
         api.close,
         host=settings.api.host,
         port=settings.api.port,
         drain_timeout_seconds=settings.lane.drain_timeout_seconds,
     )
+    return ApiServices(web, api.live)
 
 
-def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, Any]:
+def build_api_service(settings: Settings, metrics: Metrics) -> WebService:
+    """Without the live view: its stream waits."""
+    return build_api_services(settings, metrics).web
+
+
+def _parts(
+    settings: Settings, database: Database, intake: Intake, live: Live | None = None
+) -> dict[str, Any]:
     """What routes ask for, by the names they ask by."""
 
     async def ruling(tenant: str, partition: int) -> Ruling:
@@ -111,6 +140,7 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
         for lane, given in zip(INPUTS, (settings, for_accounts(settings)), strict=True)
     ]
     batch_max = settings.api.batch_max_interactions
+    live = live or build_live(settings, database.engine, Metrics())
     return {
         "database": database,
         "models": models,
@@ -118,6 +148,8 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
         "lags": LagReading(settings.kafka, database, lanes, time.time),
         "publishing": Publishing(checker, intake, batch_max=batch_max),
         "commands": Commands(checker, intake),
+        "streaming": live.streaming,
+        "counts": live.counts,
     }
 
 

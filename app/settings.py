@@ -129,6 +129,32 @@ class Api(Section):
         return self
 
 
+class Live(Section):
+    """The live view of the role api: rolling counts and the live stream."""
+
+    stream_clients_max: PositiveInt = 1000
+    stream_queue_max_events: PositiveInt = Field(
+        default=1000, description="a client that is further behind is dropped, and told why"
+    )
+    stream_heartbeat_seconds: Seconds = 15.0
+    stream_retry_seconds: Seconds = Field(
+        default=2.0, description="clients connect again after half to one and a half times that"
+    )
+    stream_max_age_seconds: Seconds = Field(
+        default=3600.0, description="then clients connect again, so that access is checked again"
+    )
+    resume_max_batches: PositiveInt = Field(
+        default=20_000, description="a client that missed more is told to load anew"
+    )
+    resumes_max: PositiveInt = Field(default=4, description="clients at once that read what passed")
+    tenants_max: PositiveInt = Field(
+        default=1000, description="of so many, those last heard of, there are counts"
+    )
+    warm_timeout_seconds: Seconds = Field(
+        default=5.0, description="PostgreSQL counts the past day for so long, or not at all"
+    )
+
+
 def is_loopback(host: str) -> bool:
     """As an address or the name localhost; other names may lead anywhere."""
     try:
@@ -150,6 +176,7 @@ class Settings(Section):
     dead_letters: DeadLetters = DeadLetters()
     http: Http = Http()
     api: Api = Api()
+    live: Live = Live()
     logs: Logs = Logs()
     model: str = Field(
         default="b2b-default@1", description="name@version of the funnel model in force"

@@ -85,6 +85,7 @@ def _openapi(version: str) -> OpenAPIConfig:
             Tag("Interactions", "What happened, from any service"),
             Tag("Contacts", "Stage, history, reasons; and what people decide"),
             Tag("Accounts", "Organisations as their contacts make them"),
+            Tag("Live", "What happens, as it happens"),
             Tag("Models", "The funnel's rules"),
             Tag("Operations", "Dead letters, lag, probes"),
         ],

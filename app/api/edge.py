@@ -1,6 +1,7 @@
 """Around the application, for every request: raw paths, security headers, a bound on its time."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -25,13 +26,14 @@ class Edge:
         self._timeout_seconds = request_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A request that takes too long, its body's arrival included, is answered with 504."""
+        """A request that takes too long, its body's arrival included, is answered with 504; a live
+        stream is done when it begins."""
         if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
             return
-        answer = _Answer(send)
         try:
             async with asyncio.timeout(self._timeout_seconds) as bound:
+                answer = _Answer(send, lambda: bound.reschedule(None))
                 await self._inner(_routed_as_sent(scope), receive, answer.send)
         except TimeoutError:
             if not bound.expired() or answer.has_begun:
@@ -40,14 +42,18 @@ class Edge:
 
 
 class _Answer:
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, unbind: Callable[[], None]) -> None:
+        """`unbind`: called when a live stream begins."""
         self._send = send
+        self._unbind = unbind
         self.has_begun = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.has_begun = True
             given = list(message.get("headers", ()))
+            if any(name.lower() == b"content-type" and _is_stream(text) for name, text in given):
+                self._unbind()
             there = {name.lower() for name, _ in given}
             missing = [each for each in SECURITY_HEADERS if each[0] not in there]
             message = {**message, "headers": [*given, *missing]}
@@ -59,6 +65,10 @@ class _Answer:
         status = problem.details.status
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _is_stream(media_type: bytes) -> bool:
+    return media_type.startswith(b"text/event-stream")
 
 
 def _routed_as_sent(scope: Scope) -> Any:

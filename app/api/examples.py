@@ -9,6 +9,7 @@ from app.api.account_shapes import Account, AccountAnswer, AccountPage, Member
 from app.api.commands import CommandAccepted
 from app.api.contacts import History, Timer, TimersAnswer
 from app.api.lag import PartitionLag
+from app.api.live_counts import LiveAnswer, Span, TransitionCount, WindowCount
 from app.api.models import Finding, LintAnswer, ModelEntry, ModelList
 from app.api.operations import DeadLetter, DeadLetterPage, Lag
 from app.api.problems import FieldError
@@ -114,6 +115,16 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
             )
         ],
         None,
+    ),
+    "funnel_live": LiveAnswer(
+        at=_AT,
+        complete_since="2026-03-01T10:00:00Z",
+        minutes=[WindowCount("2026-03-02T09:14:00Z", 3, 0)],
+        hours=[WindowCount("2026-03-02T09:00:00Z", 41, 1)],
+        last_hour=Span([TransitionCount("prospect", "opportunity", 3, 0)], {"opportunity": 3}),
+        last_day=Span([TransitionCount("prospect", "opportunity", 41, 1)], {"opportunity": 41}),
+        signals_last_hour={"funnel.contact.sla_breached.v1": 2},
+        signals_since="2026-03-02T08:02:11Z",
     ),
     "lag": Lag(2, [PartitionLag("funnel.interactions.v1", 0, 9, 7, 8, 2, 1, 0.3, "funnel-1")]),
 }

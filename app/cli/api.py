@@ -34,7 +34,7 @@ async def _serve(settings: "Settings") -> int:
     import structlog
     from mode import Service
 
-    from app.bootstrap_api import build_api_service
+    from app.bootstrap_api import build_api_services
     from app.runtime.shell import run
     from app.telemetry.metrics import Metrics
 
@@ -44,6 +44,6 @@ async def _serve(settings: "Settings") -> int:
         if settings.api.access == "open":
             log = structlog.get_logger(__name__)
             log.warning("access is open: everybody on this machine may do everything")
-        return [build_api_service(settings, metrics)]
+        return list(build_api_services(settings, metrics))
 
     return await run(services, drain_timeout_seconds=settings.lane.drain_timeout_seconds)

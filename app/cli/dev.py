@@ -40,7 +40,9 @@ def addresses(running: "Local") -> list[str]:
     return [
         f"  Kafka        {kafka}",
         f"  PostgreSQL   {database}",
-        f"  HTTP         {running.http_url}/readyz  /metrics",
+        f"  HTTP         {running.http_url}/schema  /readyz  /metrics",
+        f"  live         {running.http_url}/v1/stream  /v1/funnel/live",
+        "               open: everybody on this machine may do everything, without a token",
         f"  all of it    {running.stack_file}",
         "",
         "Other programs join with",

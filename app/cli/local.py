@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import printing
+from app.errors import Unavailable
 
 if TYPE_CHECKING:
     from mode import Service
 
     from app.runtime.embedded.stack import EmbeddedStack
-    from app.settings import Settings
+    from app.settings import Http, Settings
     from app.telemetry.metrics import Metrics
 
 KAFKA_PORT = 9092
@@ -30,9 +31,7 @@ KafkaPort = Annotated[
 ]
 HttpPort = Annotated[
     int | None,
-    typer.Option(
-        min=0, max=65535, help="Port of probes and metrics; 0 picks a free one. Default: 8080."
-    ),
+    typer.Option(min=0, max=65535, help="Port of the HTTP API; 0 picks a free one. Default: 8080."),
 ]
 
 
@@ -99,9 +98,9 @@ async def _service(options: Options, say: Callable[[str], None]) -> AsyncIterato
         wipe=options.wipe,
         progress=say,
     ) as stack:
-        effective = settings.load_without_stack(**_addresses(stack, options))
+        effective = settings.load_without_stack(**_addresses(stack, options, found.http))
         await _prepare(effective)
-        say("starting the worker")
+        say("starting the worker and the API")
         async with _worker(effective, stack) as local:
             yield local
 
@@ -114,14 +113,14 @@ def refuse_taken(http_port: int) -> None:
         choose_port(http_port, "HTTP", "--http-port")
 
 
-def _addresses(stack: "EmbeddedStack", options: Options) -> dict[str, Any]:
-    given: dict[str, Any] = {
+def _addresses(stack: "EmbeddedStack", options: Options, http: "Http") -> dict[str, Any]:
+    """All roles share one port, that of the settings `http`; whoever is on this machine may ask."""
+    port = http.port if options.http_port is None else options.http_port
+    return {
         "kafka": {"bootstrap_servers": stack.bootstrap_servers},
         "database": {"url": stack.database_url},
+        "api": {"host": http.host, "port": port, "access": "open"},
     }
-    if options.http_port is not None:
-        given["http"] = {"port": options.http_port}
-    return given
 
 
 async def _prepare(settings: "Settings") -> None:
@@ -156,8 +155,8 @@ async def _coordinators_are_up(settings: "Settings") -> None:
 @asynccontextmanager
 async def _worker(settings: "Settings", stack: "EmbeddedStack") -> AsyncIterator[Local]:
     from app.bootstrap import build_lanes
+    from app.bootstrap_api import build_api_services
     from app.cli.stack_file import StackFile, standing
-    from app.runtime.http import HttpService
     from app.runtime.lane import health_of, lane_services
     from app.runtime.shell import run
     from app.telemetry.metrics import Metrics
@@ -165,12 +164,16 @@ async def _worker(settings: "Settings", stack: "EmbeddedStack") -> AsyncIterator
     metrics = Metrics()
     drain = settings.lane.drain_timeout_seconds
     lanes = build_lanes(settings, metrics)
-    http = HttpService(
-        lambda: health_of(lanes), metrics, host=settings.http.host, port=settings.http.port
-    )
+
+    async def lanes_are_well() -> None:
+        health = health_of(lanes)
+        if not health.ready:
+            raise Unavailable("; ".join(health.reasons))
+
+    api = build_api_services(settings, metrics, {"Worker": lanes_are_well})
 
     def services() -> list["Service"]:
-        return [http, *lane_services(lanes, drain_timeout_seconds=drain)]
+        return [*api, *lane_services(lanes, drain_timeout_seconds=drain)]
 
     stop, started = asyncio.Event(), asyncio.Event()
     ended = asyncio.create_task(
@@ -181,9 +184,9 @@ async def _worker(settings: "Settings", stack: "EmbeddedStack") -> AsyncIterator
         if ended.done():
             ended.result()
         pids = {"funnel": os.getpid(), "kafka": stack.kafka.pid, "postgres": stack.postgres.pid}
-        where = StackFile(stack.bootstrap_servers, stack.database_url, http.url, pids)
+        where = StackFile(stack.bootstrap_servers, stack.database_url, api.web.url, pids)
         with standing(settings.data_dir, where) as place:
-            yield Local(settings, metrics, http.url, place, ended)
+            yield Local(settings, metrics, api.web.url, place, ended)
     finally:
         stop.set()
         await asyncio.wait([ended])

@@ -6,7 +6,7 @@ does ``faust worker``: signals, the drain and the exit code are decided here.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 import faust
 import structlog
@@ -28,13 +28,36 @@ class _WithoutKafka(BootStrategy):
     enable_web = False
 
 
+class _NoConsumer:
+    """What a stream asks about acknowledgements: on channels there are none."""
+
+    def __init__(self) -> None:
+        self.unacked: set[Any] = set()
+        self._unacked_messages = self.unacked  # the compiled stream's name for them
+
+    async def on_task_error(self, _error: BaseException) -> None:
+        """Of an agent."""
+
+
 class Shell(faust.App):
     BootStrategy = _WithoutKafka
     mundane_level = "debug"
 
     async def on_start(self) -> None:
-        """Only finalize: Faust's own also makes a consumer, with a thread and a loop of its own."""
+        """Only finalize: Faust's own also makes a consumer, with a thread and a loop of its own; so
+        would the first agent."""
+        self.consumer = cast(Any, _NoConsumer())
         self.finalize()
+
+    async def on_stop(self) -> None:
+        """Faust's own would flush a producer that was never started."""
+
+
+@runtime_checkable
+class OfTheApp(Protocol):
+    """A service that brings agents: it is told the app before it starts."""
+
+    def enter(self, app: faust.App) -> None: ...
 
 
 async def run(
@@ -70,6 +93,8 @@ async def _run(
         await app.start()
         for service in services():
             running.append(service)
+            if isinstance(service, OfTheApp):
+                service.enter(app)
             await app.add_runtime_dependency(service)
         started.set()
         await _first_of(stop.wait(), app.wait_until_stopped())

@@ -16,6 +16,8 @@ from app.errors import SetupError
 KEEP_ALIVE_SECONDS: Final = 30
 BACKLOG: Final = 1024
 CONNECTIONS_MAX: Final = 2000
+UNREAD_MAX_MS: Final = 30_000
+"""Who reads nothing of what was sent for so long is cut off, by the kernel where it can."""
 
 log = structlog.get_logger(__name__)
 
@@ -79,6 +81,8 @@ class WebService(Service):
             )
         except OSError as failed:
             raise SetupError(_explain(failed, self.host, self.port)) from None
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # what is accepted inherits it
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MAX_MS)
         self.port = self._socket.getsockname()[1]
         log.info("api listens", url=self.url)
 

@@ -82,6 +82,19 @@ CATALOGUE: Final = (
         buckets=_AGE,
     ),
     Metric("sla_breaches_total", "counter", "Service-level clocks that ran out", ("timer",)),
+    Metric("stream_clients", "gauge", "Who listens to the live stream"),
+    Metric(
+        "stream_ends_total",
+        "counter",
+        "Live streams that were ended from here: too_slow, stopping, restarted, renew, unavailable",
+        ("reason",),
+    ),
+    Metric(
+        "live_failures_total",
+        "counter",
+        "Parts of the live view that failed and began anew: counts, stream, reader",
+        ("part",),
+    ),
     Metric("ready", "gauge", "1 while /readyz says yes"),
     Metric("build_info", "gauge", "Always 1; the release is in its labels", ("version", "python")),
 )

@@ -45,6 +45,9 @@ class Metrics:
     timers_due: Gauge
     timers_late_seconds: Histogram
     sla_breaches: Counter
+    stream_clients: Gauge
+    stream_ends: Counter
+    live_failures: Counter
     ready: Gauge
     build_info: Gauge
 
