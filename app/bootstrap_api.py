@@ -17,10 +17,12 @@ from app.api.contacts import CONTACT_ROUTES
 from app.api.database import Database
 from app.api.edge import Edge
 from app.api.explaining import why, why_not
+from app.api.funnel import FUNNEL_ROUTES
 from app.api.intake import Intake
 from app.api.json_web_tokens import Expected, JsonWebTokens
 from app.api.jwks import IssuerKeys, fetching
 from app.api.lag import LagReading, LaneTopics
+from app.api.lists import LIST_ROUTES, Lists
 from app.api.live_counts import LIVE_ROUTES
 from app.api.live_stream import STREAM_ROUTES
 from app.api.models import MODEL_ROUTES, ModelFiles
@@ -53,6 +55,8 @@ ROUTES = (
     why_not,
     *COMMAND_ROUTES,
     *ACCOUNT_ROUTES,
+    *LIST_ROUTES,
+    *FUNNEL_ROUTES,
     *MODEL_ROUTES,
     *OPERATION_ROUTES,
     *STREAM_ROUTES,
@@ -133,6 +137,9 @@ def _parts(
         to_come = await latest_of(database.engine, settings, tenant)
         return [*to_come, *(rules for _, _, rules in decided)]
 
+    async def in_force(tenant: str) -> Rules:
+        return (await ruling(tenant, 0)).at(now())
+
     checker = make_checker(settings, TenantTypes(deciding, time.monotonic))
     models = ModelFiles(settings.model, settings.models_dir)
     lanes = [
@@ -145,6 +152,7 @@ def _parts(
         "database": database,
         "models": models,
         "contacts": ContactReading(database, ruling, now, folds_max=settings.api.folds_max),
+        "lists": Lists(database, in_force),
         "lags": LagReading(settings.kafka, database, lanes, time.time),
         "publishing": Publishing(checker, intake, batch_max=batch_max),
         "commands": Commands(checker, intake),

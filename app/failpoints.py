@@ -45,6 +45,7 @@ class Failpoint(StrEnum):
     APPLY_BEFORE_MERGE = "apply.before_merge"
     APPLY_BEFORE_HISTORY = "apply.before_history"
     APPLY_BEFORE_ACCOUNTS = "apply.before_accounts"
+    APPLY_BEFORE_LISTS = "apply.before_lists"
     APPLY_BEFORE_REVOCATIONS = "apply.before_revocations"
     APPLY_BEFORE_SEALED = "apply.before_sealed"
     APPLY_BEFORE_DEAD_LETTERS = "apply.before_dead_letters"

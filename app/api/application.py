@@ -84,6 +84,7 @@ def _openapi(version: str) -> OpenAPIConfig:
         tags=[
             Tag("Interactions", "What happened, from any service"),
             Tag("Contacts", "Stage, history, reasons; and what people decide"),
+            Tag("Funnel", "Counts, conversion, velocity, drop-off, forecast"),
             Tag("Accounts", "Organisations as their contacts make them"),
             Tag("Live", "What happens, as it happens"),
             Tag("Models", "The funnel's rules"),

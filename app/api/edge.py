@@ -1,7 +1,6 @@
 """Around the application, for every request: raw paths, security headers, a bound on its time."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -26,14 +25,15 @@ class Edge:
         self._timeout_seconds = request_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A request that takes too long, its body's arrival included, is answered with 504; a live
-        stream is done when it begins."""
+        """A request that takes too long, its body's arrival included, is answered with 504. A
+        streamed answer may go on as long as each part of it comes, and is taken, in that time; a
+        live stream is done when it begins."""
         if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
             return
         try:
             async with asyncio.timeout(self._timeout_seconds) as bound:
-                answer = _Answer(send, lambda: bound.reschedule(None))
+                answer = _Answer(send, bound, self._timeout_seconds)
                 await self._inner(_routed_as_sent(scope), receive, answer.send)
         except TimeoutError:
             if not bound.expired() or answer.has_begun:
@@ -42,10 +42,11 @@ class Edge:
 
 
 class _Answer:
-    def __init__(self, send: Send, unbind: Callable[[], None]) -> None:
-        """`unbind`: called when a live stream begins."""
+    def __init__(self, send: Send, bound: asyncio.Timeout, part_seconds: float) -> None:
+        """`bound` begins anew with each part of a streamed answer."""
         self._send = send
-        self._unbind = unbind
+        self._bound = bound
+        self._part_seconds: float | None = part_seconds
         self.has_begun = False
 
     async def send(self, message: Message) -> None:
@@ -53,10 +54,13 @@ class _Answer:
             self.has_begun = True
             given = list(message.get("headers", ()))
             if any(name.lower() == b"content-type" and _is_stream(text) for name, text in given):
-                self._unbind()
+                self._part_seconds = None
+                self._bound.reschedule(None)
             there = {name.lower() for name, _ in given}
             missing = [each for each in SECURITY_HEADERS if each[0] not in there]
             message = {**message, "headers": [*given, *missing]}
+        elif message.get("more_body") and self._part_seconds is not None:
+            self._bound.reschedule(asyncio.get_running_loop().time() + self._part_seconds)
         await self._send(message)
 
     async def problem(self, problem: Problem) -> None:

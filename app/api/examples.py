@@ -8,7 +8,17 @@ import msgspec
 from app.api.account_shapes import Account, AccountAnswer, AccountPage, Member
 from app.api.commands import CommandAccepted
 from app.api.contacts import History, Timer, TimersAnswer
+from app.api.funnel_shapes import (
+    FlowGroup,
+    Forecast,
+    ForecastItem,
+    Moves,
+    StageCount,
+    StageFlow,
+    Summary,
+)
 from app.api.lag import PartitionLag
+from app.api.list_shapes import ContactItem, ContactPage, Profile
 from app.api.live_counts import LiveAnswer, Span, TransitionCount, WindowCount
 from app.api.models import Finding, LintAnswer, ModelEntry, ModelList
 from app.api.operations import DeadLetter, DeadLetterPage, Lag
@@ -84,6 +94,30 @@ _ITEM = TimelineItem(
 )
 _FIRM = Account(_ACCOUNT, "prospect", 1, False, 2, ["decision_maker"], _AT)
 
+_LISTED = ContactItem(
+    contact_id=_KEY,
+    profile=Profile("Ada Lind", "ada@firm.example", None, "Firm"),
+    stage="opportunity",
+    cycle=1,
+    entered_at=_AT,
+    is_customer=False,
+    temperature="hot",
+    follow_up_due="2026-03-02T13:14:05Z",
+    fit=50.0,
+    engagement=61.3,
+    priority=55.65,
+    owner_team="sales",
+    owner=None,
+    account_id=_ACCOUNT,
+    first_touch=Touch("webinar", "spring"),
+    updated_at="2026-03-02T09:14:05.412Z",
+)
+_FLOW = FlowGroup(
+    "2026-03",
+    [StageFlow("lead", 120, 40, 10, 0.3333, 0.0833, 4.2)],
+    [Moves("none", "lead", 120, None), Moves("lead", "prospect", 40, 4.2)],
+)
+
 ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     "publish": Accepted(
         2, 1, [FieldError("/data", "product_id is required", "schema_violation", 1)]
@@ -95,6 +129,9 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     "timers": TimersAnswer(
         _KEY, "opportunity", [Timer("handoff_accept", "2026-03-03T09:14:05Z", "sla breached")]
     ),
+    "contacts": ContactPage([_LISTED], None),
+    "summary": Summary("2026-01-01", "2026-03-31", "month", [StageCount("lead", 214)], [_FLOW]),
+    "forecast": Forecast(_AT, [ForecastItem("2026-04", "EUR", 12, 120000.0, 54000.0, 2)]),
     "accounts": AccountPage([_FIRM], None),
     "account": AccountAnswer(
         _FIRM, [Member(_KEY, "opportunity", False, False, True, False, _AT)], None, []

@@ -6,6 +6,7 @@ import msgspec
 import typer
 
 from app.cli import printing
+from app.cli.contact_list import list_
 from app.cli.erasing import erase
 from app.cli.history import history
 from app.cli.known import AsOf, Key, Known, Tenant, known_of
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 LATEST = 10
 
 group = typer.Typer(
-    help="One contact: its state, its history, why, and what is due.", no_args_is_help=True
+    help="Contacts: a list, or one with its state, its history, why, and what is due.",
+    no_args_is_help=True,
 )
 
 
@@ -99,4 +101,5 @@ def _row_of(entry: "Entry") -> tuple[str, str, str, str | None]:
 
 for command in (history, why, timers, link, unlink, erase):
     group.command()(command)
+group.command("list")(list_)
 group.command("why-not")(why_not)

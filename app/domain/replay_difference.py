@@ -13,11 +13,13 @@ from app.domain.entry import Entry
 from app.domain.firing import next_to_fire
 from app.domain.history import Identity, transition_id
 from app.domain.interaction import Microseconds
+from app.domain.listing import Listing, listing_of, unlike
 from app.domain.log import text_of, unpack
 from app.domain.rebuilding import Rebuilt
 from app.domain.shadow import Evidence, steps_of
 from app.domain.state import State
 from app.domain.timeline import Ruling
+from app.domain.views import view
 
 _HINTS: Final = ("next_due",)
 """Fields of the state of which any value no later than the truth will do."""
@@ -53,6 +55,8 @@ class Live(NamedTuple):
     check_at: Microseconds | None
     history: Moves
     """As the history says."""
+    listing: Listing | None = None
+    """As the lists have it; None: there is no row."""
 
 
 class Difference(msgspec.Struct, frozen=True, gc=False):
@@ -92,9 +96,16 @@ def differences(live: Live, rebuilt: Rebuilt, rules: Ruling) -> list[Difference]
         *_of_entries(entries_of(live.evidence), entries_of(ours)),
         *_of_moves("history", _renamed(live.history, standing(ours), rules), standing(ours)),
         *_of_moves("log", standing(live.evidence), standing(ours)),
+        *_of_lists(live.listing, listing(rebuilt, rules, ours.book.state.head_time)),
     ]
     key = ours.tenant, ours.contact_id
     return [Difference(*key, what, _shown(one), _shown(other)) for what, one, other in found]
+
+
+def listing(rebuilt: Rebuilt, rules: Ruling, at: Microseconds) -> Listing:
+    """As the lists should have it."""
+    contact = rebuilt.contact
+    return listing_of(contact.contact_id, contact.fold, view(contact, rules.at(at), at))
 
 
 def _fired_until(state: State, rules: Ruling) -> Microseconds:
@@ -155,6 +166,15 @@ def _of_entries(live: list[Entry], ours: list[Entry]) -> Iterator[Found]:
             yield "evidence", _unlike(one, other), _unlike(other, one)
             return
     yield "evidence", f"{len(live)} interactions", f"{len(ours)} interactions"
+
+
+def _of_lists(live: Listing | None, ours: Listing) -> Iterator[Found]:
+    if live is None:
+        if ours.is_somewhere:
+            yield "lists", "there is no row of it", f"stage {ours.stage}"
+        return
+    for name in unlike(live, ours):
+        yield f"lists.{name}", getattr(live, name), getattr(ours, name)
 
 
 def _unlike(entry: Entry, beside: Entry) -> str:

@@ -19,8 +19,11 @@ from app.storage.rows import (
     ContactRow,
     CounterDelta,
     DeadLetterRow,
+    DealsRow,
     ErasureRow,
     HistoryRow,
+    ListingRow,
+    ProfileRow,
     SealedRow,
     SegmentRow,
 )
@@ -80,6 +83,9 @@ class DecidedBatch(msgspec.Struct):
     erasures: list[ErasureRow] = []
     activations: list[ActivationRow] = []
     sweeps: list[SweepRow] = []
+    listings: list[ListingRow] = []
+    profiles: list[ProfileRow] = []
+    deals: list[DealsRow] = []
     event_times: list[Microseconds] = []
     """Effective times of live interactions, for the age metric."""
     check_at: Microseconds = NO_CHECK
@@ -96,7 +102,7 @@ class DecidedBatch(msgspec.Struct):
     def forget_applied(self) -> None:
         """What publishing does not need; the rest is weighed, once."""
         self.fetched, self.contacts, self.history, self.accounts = [], [], [], None
-        self.erasures = []
+        self.erasures, self.listings, self.profiles, self.deals = [], [], [], []
         for part in self.parts:
             part.events = part.outputs = b""
             self.size_bytes += sum([len(record.value or b"") + 600 for record in part.records])
@@ -129,6 +135,9 @@ class DecidedBatch(msgspec.Struct):
             erasures=self.erasures,
             activations=self.activations,
             sweeps=self.sweeps,
+            listings=self.listings,
+            profiles=self.profiles,
+            deals=self.deals,
         )
 
 

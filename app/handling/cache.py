@@ -3,6 +3,7 @@
 from collections import OrderedDict
 
 from app.domain.contact import Contact
+from app.domain.listing import Marks
 
 Key = tuple[str, str]
 """(tenant, contact_id)"""
@@ -12,7 +13,7 @@ OVERHEAD_BYTES = 400
 
 
 class Entry:
-    __slots__ = ("batch", "contact", "partition", "size_bytes", "stage")
+    __slots__ = ("batch", "contact", "fit", "marks", "partition", "size_bytes", "stage")
 
     def __init__(self, contact: Contact, partition: int) -> None:
         self.contact = contact
@@ -21,6 +22,10 @@ class Entry:
         """The last batch that changed it."""
         self.stage = contact.stage
         """As counted in the stage counters."""
+        self.marks: Marks | None = None
+        """Its place in the lists as written; None: not looked at yet."""
+        self.fit: int | None = None if contact.version else 0
+        """As written there."""
         self.size_bytes = 0
 
 

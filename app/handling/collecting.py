@@ -9,10 +9,12 @@ from app.domain.changes import Signal
 from app.domain.decide import view
 from app.domain.erasure import Erasure
 from app.domain.interaction import Microseconds
+from app.domain.listing import ENTERED_AT
 from app.domain.routing import routing_key
 from app.domain.state import NONE
 from app.handling.batch import DecidedBatch, PartitionBatch
 from app.handling.cache import ContactCache, Entry, Key
+from app.handling.listing import list_contact
 from app.handling.ports import Register
 from app.handling.records import Encoder, OutputRecord, SourceRecord
 from app.handling.tally import Tally
@@ -80,6 +82,8 @@ class Collector:
             mine.tell_account(part.position.as_of)
             rules = mine.ruling.at(now)
             shown = view(contact, rules, now) if mine.snapshot_due else None
+            since = entry.marks[ENTERED_AT] if entry.marks else None
+            list_contact(batch, partition, mine, rules, shown)
             taken = contact.take_change()
             if taken is None:
                 continue
@@ -93,7 +97,8 @@ class Collector:
                 batch.sealed += [SealedRow(partition, chunk) for chunk in chunks]
             self._cache.resize(entry)
             for moved in mine.changes:
-                batch.history.append(HistoryRow(partition, tenant, contact_id, now, moved))
+                batch.history.append(HistoryRow(partition, tenant, contact_id, now, moved, since))
+                since = moved.effective_at
             self._publish(mine, now, part)
             if shown is not None:
                 part.records.append(

@@ -8,6 +8,7 @@ from app.domain.changes import Cause, Change, Command, Signal
 from app.domain.decide import Decision, decide
 from app.domain.erasure import Erasure
 from app.domain.interaction import Address, Interaction, Microseconds
+from app.domain.listing import marks_of
 from app.domain.timeline import Ruling
 from app.handling.cache import Entry
 
@@ -29,6 +30,8 @@ class Touched:
         self.words: list[AccountInput] = []
         self.snapshot_due = False
         self.erasure: Erasure | None = None
+        if entry.marks is None:  # before anything changes it
+            entry.marks = marks_of(entry.contact.book)
 
     @property
     def said(self) -> Sequence[Change | Signal]:

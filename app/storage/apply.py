@@ -16,7 +16,7 @@ import msgspec
 
 from app.errors import Fenced, FunnelError, RowRejected, Unclean
 from app.failpoints import Failpoint, hit
-from app.storage import apply_accounts, apply_erasures, fence, models
+from app.storage import apply_accounts, apply_erasures, apply_lists, fence, flows, models
 from app.storage.copy_binary import CONTACT_COLUMNS, HISTORY_COLUMNS, contact_rows, history_rows
 from app.storage.faults import DRIVER_ERRORS, described, meaning
 from app.storage.rows import ApplyBatch, DeadLetterRow
@@ -87,6 +87,7 @@ async def prepare(connection: asyncpg.Connection) -> None:
     """Make a connection from `connect` ready for `apply`: once, before its first batch."""
     try:
         await connection.execute(_STAGING)
+        await connection.execute(apply_lists.STAGING)
     except DRIVER_ERRORS as failed:
         connection.terminate()
         raise (meaning(failed, "preparing the apply") or failed) from failed
@@ -114,7 +115,9 @@ async def apply(
         if contacts:
             await _write_contacts(connection, contacts, len(batch.contacts))
         if history:
+            await flows.write(connection, batch.history)
             await _write_history(connection, history)
+        await apply_lists.write(connection, batch)
         if batch.accounts is not None:
             await apply_accounts.write(connection, batch.accounts)
             if batch.accounts.erased:

@@ -17,8 +17,24 @@ _CONTACT: Final = """
 DELETE FROM contact WHERE partition = $1 AND tenant = $2 AND contact_id = $3 AND version = $4
 """
 
-CONTACT_TABLES: Final = ("contact_log", "stage_change")
+CONTACT_TABLES: Final = ("contact_log", "stage_change", "contact_view", "profile", "open_deal")
 """What else is kept of a contact under its key, by (partition, tenant, contact_id)."""
+
+_UNNAME: Final = """
+WITH named AS (
+  DELETE FROM touch_flow
+   WHERE partition = $1 AND tenant = $2 AND length($3::text) >= $4
+     AND (strpos(channel, $3) > 0 OR strpos(campaign, $3) > 0) RETURNING *)
+INSERT INTO touch_flow AS f (partition, tenant, month, channel, campaign, from_stage, to_stage, n,
+    stayed_seconds)
+SELECT partition, tenant, month, '', '', from_stage, to_stage, sum(n), sum(stayed_seconds)
+  FROM named GROUP BY partition, tenant, month, from_stage, to_stage
+    ON CONFLICT (partition, tenant, month, channel, campaign, from_stage, to_stage) DO UPDATE SET
+       n = f.n + excluded.n, stayed_seconds = f.stayed_seconds + excluded.stayed_seconds
+"""
+"""A channel that names the contact is none: what it counted stays, without it."""
+NAMING_MIN_CHARS: Final = 6
+"""Shorter keys name nobody, and are parts of many a campaign's name."""
 
 _ERASED: Final = """
 INSERT INTO erased (digest, erased_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING
@@ -55,6 +71,8 @@ async def write(connection: asyncpg.Connection, rows: Sequence[ErasureRow]) -> N
                 f"DELETE FROM {table} WHERE partition = $1 AND tenant = $2 AND contact_id = $3",  # noqa: S608
                 *key,
             )
+        hit(Failpoint.APPLY_BEFORE_ERASURE)
+        await connection.execute(_UNNAME, *key, NAMING_MIN_CHARS)
         hit(Failpoint.APPLY_BEFORE_ERASURE)
         await connection.execute(_ERASED, row.digest, row.erased_at)
         hit(Failpoint.APPLY_BEFORE_ERASURE)

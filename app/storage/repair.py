@@ -11,10 +11,12 @@ import asyncpg
 
 from app.domain.book import Told, encode_book
 from app.domain.interaction import Microseconds
+from app.domain.listing import Listing
 from app.domain.shadow import Evidence
-from app.storage import detail
+from app.storage import apply_lists, detail
 from app.storage.evidence_scan import Place
 from app.storage.faults import reading
+from app.storage.rows import DealsRow, ListingRow
 
 TIMEOUT_MS: Final = 5_000
 
@@ -31,6 +33,9 @@ class Repair(NamedTuple):
     check_at: Microseconds | None
     told: Told | None
     """What others know, as the row had it."""
+    listing: Listing
+    as_of: Microseconds
+    """Of the batch, and of the listing's scores."""
 
 
 _LOCK: Final = """
@@ -101,6 +106,11 @@ async def _write(connection: asyncpg.Connection, wanted: Repair, before: str | N
         wanted.check_at,
         encode_book(book),
         evidence.log,
+    )
+    await apply_lists.rewrite(
+        connection,
+        ListingRow(*key, wanted.as_of, wanted.listing),
+        DealsRow(*key, tuple(book.state.open_deals.items())),
     )
     await connection.execute(_FORGET, *key)
     sealed = [(*key, chunk, body) for chunk, body in enumerate(evidence.sealed)]

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 
 from app.domain.interaction import Microseconds
+from app.domain.listing import Listing
 from app.domain.replay_difference import Live, Standing
 from app.domain.shadow import Evidence
 from app.storage import detail
@@ -87,6 +88,10 @@ SELECT tenant, contact_id, kind, transition_id, transition, from_stage, to_stage
  WHERE partition = $1 AND (tenant, contact_id) >= ($2, $3) AND (tenant, contact_id) <= ($4, $5)
  ORDER BY tenant, contact_id, seq
 """
+_LISTED: Final = f"""
+SELECT tenant, contact_id, {", ".join(Listing.__struct_fields__)} FROM contact_view
+ WHERE partition = $1 AND (tenant, contact_id) >= ($2, $3) AND (tenant, contact_id) <= ($4, $5)
+"""  # noqa: S608 - names of columns
 OVERHEAD_BYTES: Final = 1_000
 """Python's own cost of a contact in memory."""
 
@@ -138,6 +143,7 @@ async def snapshot(
             kept = found[: fitting([book for _, book in found])]
             sealed = await sealed_of(connection, partition, kept)
             history = await _history(connection, partition, [row for row, _ in kept])
+            listed = await _listed(connection, partition, [row for row, _ in kept])
     contacts = []
     for row, book in kept:
         place = (row["tenant"], row["contact_id"])
@@ -145,7 +151,7 @@ async def snapshot(
         contacts.append(
             Live(
                 evidence, row["version"], row["stage"], row["seq"], row["check_at"],
-                standing(history.get(place, ())),
+                standing(history.get(place, ())), listed.get(place),
             )
         )  # fmt: skip
     is_end = len(rows) < limit and len(kept) == len(rows)
@@ -165,6 +171,16 @@ async def _history(
         place: list(same)
         for place, same in groupby(found, key=lambda row: (row["tenant"], row["contact_id"]))
     }
+
+
+async def _listed(
+    connection: asyncpg.Connection, partition: int, rows: Sequence[Any]
+) -> dict[Place, Listing]:
+    if not rows:
+        return {}
+    first, last = ((row["tenant"], row["contact_id"]) for row in (rows[0], rows[-1]))
+    found = await connection.fetch(_LISTED, partition, *first, *last)
+    return {(tenant, contact_id): Listing(*rest) for tenant, contact_id, *rest in found}
 
 
 def standing(records: Sequence[Any]) -> dict[str, Standing]:

@@ -6,6 +6,8 @@ import msgspec
 
 from app.domain.changes import Change, ContactChange, SealedChunk
 from app.domain.interaction import Microseconds
+from app.domain.listing import Deals, Listing
+from app.domain.personal import Profile
 from app.storage.account_rows import AccountRows
 from app.storage.models import ActivationRow, SweepRow
 
@@ -48,11 +50,41 @@ class HistoryRow(msgspec.Struct, frozen=True, gc=False):
     contact_id: str
     decided_at: Microseconds
     change: Change
+    since: Microseconds | None = None
+    """When its stage before was entered, where that is known."""
 
 
 class ContactRow(msgspec.Struct, frozen=True, gc=False):
     partition: int
     change: ContactChange
+
+
+class ListingRow(msgspec.Struct, frozen=True, gc=False):
+    """A contact's place in lists; written when it changed."""
+
+    partition: int
+    tenant: str
+    contact_id: str
+    updated_at: Microseconds
+    listing: Listing
+
+
+class ProfileRow(msgspec.Struct, frozen=True, gc=False):
+    """Personal data as a batch told it; what it does not tell stays."""
+
+    partition: int
+    tenant: str
+    contact_id: str
+    told: Profile
+
+
+class DealsRow(msgspec.Struct, frozen=True, gc=False):
+    """All open deals of a contact, in the place of those it had."""
+
+    partition: int
+    tenant: str
+    contact_id: str
+    deals: Deals
 
 
 class SealedRow(msgspec.Struct, frozen=True, gc=False):
@@ -177,3 +209,6 @@ class ApplyBatch(msgspec.Struct, frozen=True):
     """Last: a contact's other rows of the batch are not written, or go with the rest."""
     activations: list[ActivationRow] = []
     sweeps: list[SweepRow] = []
+    listings: list[ListingRow] = []
+    profiles: list[ProfileRow] = []
+    deals: list[DealsRow] = []

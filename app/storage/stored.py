@@ -36,6 +36,10 @@ def microseconds(at: datetime) -> Microseconds:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
 
+def moment(at: Microseconds) -> datetime:
+    return _EPOCH + timedelta(microseconds=at)
+
+
 def as_change(row: Row[*tuple[Any, ...]]) -> StoredChange:
     return StoredChange(
         partition=row.partition,

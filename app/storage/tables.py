@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Double,
     Identity,
     Index,
     Integer,
@@ -303,4 +304,125 @@ model_timeline = Table(
     Column("swept_at", _TIME),
     PrimaryKeyConstraint("partition", "tenant", "generation"),
     comment="activated_by: the command's id; the sweep has done contacts up to cursor",
+)
+
+# What lists, searches and counts read (0005)
+
+
+def _contact() -> tuple[Column[Any], ...]:
+    return _must("partition", Integer), _must("tenant", _KEY), _must("contact_id", _KEY)
+
+
+_LISTS = (
+    ("in_stage", "work_order"),
+    ("in_stage", "updated_at"),
+    ("of_owner", "work_order"),
+    ("of_owner", "updated_at"),
+    ("of_account", "work_order"),
+    ("of_channel", "work_order"),
+    ("of_channel", "updated_at"),
+    ("of_campaign", "work_order"),
+    ("of_campaign", "updated_at"),
+)
+"""What lists are asked for, and their order; of an account they are few: those are sorted."""
+
+
+def _by(facet: str, order: str) -> Index:
+    name, where = f"contact_view_{facet}_{order}", text(f"{facet} IS NOT NULL")
+    if facet == "in_stage":
+        return Index(name, facet, order)
+    return Index(name, facet, order, postgresql_where=where)
+
+
+contact_view = Table(
+    "contact_view",
+    metadata,
+    *_contact(),
+    _must("stage", _KEY),
+    _must("temperature", _KEY),
+    _must("cycle", Integer),
+    _must("is_customer", Boolean),
+    _must("entered_at", _TIME),
+    Column("follow_up_due", _TIME),
+    _must("work_order", BigInteger),
+    _must("fit", Integer),
+    _must("engagement", Integer),
+    _must("priority", Integer),
+    Column("owner", _KEY),
+    Column("account_id", _KEY),
+    Column("first_channel", _KEY),
+    Column("first_campaign", _KEY),
+    _must("in_stage", BigInteger),
+    Column("of_owner", BigInteger),
+    Column("of_account", BigInteger),
+    Column("of_channel", BigInteger),
+    Column("of_campaign", BigInteger),
+    Column("linked_to", _KEY),
+    _must("updated_at", _TIME),
+    PrimaryKeyConstraint("partition", "tenant", "contact_id"),
+    *(_by(facet, order) for facet, order in _LISTS),
+    postgresql_with={"fillfactor": "90"},
+    comment="written when it changes; scores as of updated_at; in_*, of_*: domain.listing.facet_of",
+)
+
+profile = Table(
+    "profile",
+    metadata,
+    *_contact(),
+    *(Column(field, Text) for field in ("name", "email", "phone", "company")),
+    *(Column(f"{field}_at", _TIME) for field in ("name", "email", "phone", "company")),
+    *(Column(key, _KEY) for key in ("name_key", "name_turned", "email_key", "company_key")),
+    PrimaryKeyConstraint("partition", "tenant", "contact_id"),
+    *(
+        Index(f"profile_{key}", "tenant", key, postgresql_where=text(f"{key} IS NOT NULL"))
+        for key in ("name_key", "name_turned", "email_key", "company_key")
+    ),
+    postgresql_with={"fillfactor": "90"},
+    comment="the only table with personal data in clear; *_at: since when it is so",
+)
+
+open_deal = Table(
+    "open_deal",
+    metadata,
+    *_contact(),
+    _must("deal_id", _KEY),
+    Column("amount", Double),
+    Column("currency", Text),
+    Column("probability", Double),
+    Column("expected_close", Text),
+    PrimaryKeyConstraint("partition", "tenant", "contact_id", "deal_id"),
+)
+
+stage_flow = Table(
+    "stage_flow",
+    metadata,
+    _must("partition", Integer),
+    _must("tenant", _KEY),
+    _must("day", Date),
+    _must("from_stage", _KEY),
+    _must("to_stage", _KEY),
+    _must("n", BigInteger),
+    _must("stayed_seconds", BigInteger),
+    PrimaryKeyConstraint("partition", "tenant", "day", "from_stage", "to_stage"),
+    postgresql_with={"fillfactor": "50"},
+    comment="standing moves by the day they were true; stayed_seconds: in from_stage, before",
+)
+
+touch_flow = Table(
+    "touch_flow",
+    metadata,
+    _must("partition", Integer),
+    _must("tenant", _KEY),
+    _must("month", Date),
+    _must("channel", _KEY),
+    _must("campaign", _KEY),
+    _must("from_stage", _KEY),
+    _must("to_stage", _KEY),
+    _must("n", BigInteger),
+    _must("stayed_seconds", BigInteger),
+    PrimaryKeyConstraint(
+        "partition", "tenant", "month", "channel", "campaign", "from_stage", "to_stage"
+    ),
+    postgresql_with={"fillfactor": "50"},
+    comment="the same by month and first touch; '': none is known",
 )

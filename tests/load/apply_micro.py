@@ -3,8 +3,9 @@
     python -m tests.load.apply_micro --url postgresql://…/empty_database [--batch 3000]
 
 Half a history row for each contact row, logs of 300 to 1,500 bytes, one segment per partition and
-batch. CPU is user + system time of this process and of all processes of the server, so the server
-must be on this machine and do nothing else.
+batch; `--listed` is the share of contacts of which the row in the lists is written, too. CPU is
+user + system time of this process and of all processes of the server, so the server must be on
+this machine and do nothing else.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import uvloop
 from pydantic import SecretStr
 
 from app.domain.changes import Cause, Change, ContactChange, GuardResult, Touch, View
+from app.domain.listing import Listing, work_order
 from app.settings import Database
 from app.storage import apply, contacts, ownership, segments
 from app.storage.connect import connect
@@ -30,6 +32,7 @@ from app.storage.rows import (
     ContactRow,
     CounterDelta,
     HistoryRow,
+    ListingRow,
     PartitionMove,
     SegmentRow,
 )
@@ -52,8 +55,9 @@ GUARDS = (
 class Population:
     """What a lane would remember of its contacts: version, seq and the length of the log."""
 
-    def __init__(self, size: int, random_: random.Random) -> None:
+    def __init__(self, size: int, random_: random.Random, listed: float) -> None:
         self.random = random_
+        self.listed = listed
         self.ids = [f"crm-{n:08d}" for n in range(size)]
         self.versions = [0] * size
         self.seqs = [0] * size
@@ -85,7 +89,19 @@ class Population:
             dead_letters=[],
             segments=[self._segment(p, seq, len(chosen) // PARTITIONS) for p in range(PARTITIONS)],
             counters=[CounterDelta(p, "default", "prospect", 1) for p in range(PARTITIONS)],
+            listings=[self._listing(i) for i in chosen[: int(self.listed * len(chosen))]],
         )
+
+    def _listing(self, i: int) -> ListingRow:
+        due = NOW + self.random.randrange(86_400_000_000)
+        listing = Listing(
+            stage=self.random.choice(("lead", "prospect", "opportunity")), temperature="warm",
+            cycle=1, is_customer=False, entered_at=NOW, follow_up_due=due,
+            work_order=work_order("warm", due, 55_600, self.ids[i]), fit=50_000, engagement=61_300,
+            priority=55_600, owner=None, account_id=None,
+            first_channel="webinar", first_campaign=None, linked_to=None,
+        )  # fmt: skip
+        return ListingRow(i % PARTITIONS, "default", self.ids[i], NOW + self.versions[i], listing)
 
     def _contact(self, i: int) -> ContactChange:
         entry = self.random.randbytes(30 if self.versions[i] else self.random.randint(300, 1200))
@@ -107,7 +123,7 @@ class Population:
             cause=Cause(f"{i:032x}", "https://mail.example/replies", "email.replied"),
             guards=GUARDS, evidence=(f"{i:032x}",), view=VIEW, model="b2b-default@1",
         )  # fmt: skip
-        return HistoryRow(i % PARTITIONS, "default", self.ids[i], NOW, change)
+        return HistoryRow(i % PARTITIONS, "default", self.ids[i], NOW, change, NOW - 5_000_000)
 
     def _segment(self, partition: int, seq: int, n: int) -> SegmentRow:
         noise = [(0, partition, seq, self.random.randbytes(60)) for _ in range(n)]
@@ -166,13 +182,13 @@ async def own_everything(connection: asyncpg.Connection) -> None:
             sys.exit("the database must be empty")
 
 
-async def main(url: str, size: int, rows: int, rounds: int) -> None:
+async def main(url: str, size: int, rows: int, rounds: int, listed: float) -> None:
     await migrate(url)
     connection = await connect(Database(url=SecretStr(url)), application_name="apply-micro")
     await apply.prepare(connection)
     await own_everything(connection)
     meter = Meter(connection, server_in(await connection.fetchval("SHOW data_directory")))
-    population, seq = Population(size, random.Random(1)), 1
+    population, seq = Population(size, random.Random(1), listed), 1
     for name, count in [("new contacts", size // rows), *[("known contacts", rounds)] * 3]:
         await meter.start()
         for batch in population.batches(count, rows, seq, fresh=seq == 1):
@@ -197,5 +213,6 @@ if __name__ == "__main__":
     parser.add_argument("--contacts", type=int, default=100_000)
     parser.add_argument("--batch", type=int, default=3_000, help="contact rows in a batch")
     parser.add_argument("--rounds", type=int, default=30, help="batches in a measurement")
-    arguments = parser.parse_args()
-    uvloop.run(main(arguments.url, arguments.contacts, arguments.batch, arguments.rounds))
+    parser.add_argument("--listed", type=float, default=0.5, help="share with a row in the lists")
+    given = parser.parse_args()
+    uvloop.run(main(given.url, given.contacts, given.batch, given.rounds, given.listed))

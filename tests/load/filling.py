@@ -11,8 +11,9 @@ import asyncpg
 
 from app.domain.changes import Change
 from app.domain.contact import Contact
-from app.domain.decide import decide, decide_due
+from app.domain.decide import decide, decide_due, view
 from app.domain.interaction import Address, Interaction, Microseconds
+from app.domain.listing import listing_of
 from app.domain.rules import Rules
 from app.domain.topics import CONTACT_LANE_INPUTS
 from app.handling.batch import day_of
@@ -26,6 +27,7 @@ from app.storage.rows import (
     ContactRow,
     CounterDelta,
     HistoryRow,
+    ListingRow,
     PartitionMove,
     SealedRow,
     SegmentRow,
@@ -120,11 +122,11 @@ class Filling:
             accepted.append(record)
             decision = decide(contact, item, address, self._rules, arrived_ms * 1000)
             changes.setdefault((item.tenant, item.contact_id), []).extend(decision.changes)
-        return lane.batch(records[-1][0] * 1000, accepted, changes)
+        return lane.batch(records[-1][0] * 1000, accepted, changes, self._rules)
 
     def _fired(self, lane: "_Partition", keys: list[Key], now: Microseconds) -> ApplyBatch:
         changes = {key: decide_due(lane.contact(key), self._rules, now).changes for key in keys}
-        return lane.batch(now, [], changes)
+        return lane.batch(now, [], changes, self._rules)
 
 
 class _Partition:
@@ -148,13 +150,19 @@ class _Partition:
         return contact
 
     def batch(
-        self, at: Microseconds, accepted: list[SourceRecord], changes: dict[Key, list[Change]]
+        self,
+        at: Microseconds,
+        accepted: list[SourceRecord],
+        changes: dict[Key, list[Change]],
+        rules: Rules,
     ) -> ApplyBatch:
         before = self.batch_seq
         self.batch_seq += 1
-        contacts, sealed, counters = [], [], []
+        contacts, sealed, counters, listings = [], [], [], []
         for key in changes:
             contact = self._contacts[key]
+            listing = listing_of(contact.contact_id, contact.fold, view(contact, rules, at))
+            listings.append(ListingRow(self.number, *key, at, listing))
             if (taken := contact.take_change()) is None:
                 continue
             change, chunks = taken
@@ -189,11 +197,14 @@ class _Partition:
             events,
             outputs,
         )
-        return ApplyBatch(LANE, [move], contacts, history, sealed, [], [segment], _summed(counters))
+        return ApplyBatch(
+            LANE, [move], contacts, history, sealed, [], [segment], _summed(counters),
+            listings=listings,
+        )  # fmt: skip
 
 
 _LISTS: Final = (
-    "moves", "contacts", "history", "sealed", "dead_letters", "segments", "counters",
+    "moves", "contacts", "history", "sealed", "dead_letters", "segments", "counters", "listings",
 )  # fmt: skip
 
 

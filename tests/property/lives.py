@@ -6,8 +6,9 @@ from msgspec.structs import replace
 from app.domain.book import decode_book
 from app.domain.changes import Change
 from app.domain.contact import Contact
-from app.domain.decide import decide, decide_due
+from app.domain.decide import decide, decide_due, view
 from app.domain.interaction import Address, Interaction, Microseconds
+from app.domain.listing import Listing, listing_of, marks_of
 from app.domain.rules import Rules
 from app.domain.shadow import Evidence
 from tests.property.arrivals import HOUR, START, interactions
@@ -43,6 +44,9 @@ class Row:
         self.changes: list[Change] = []
         self._contact = Contact.new("default", "crm-1")
         self._told = 0
+        self._marks = marks_of(self._contact.book)
+        self.listing: Listing | None = None
+        """As lists have it: written when the marks say so."""
 
     def live(self, life: Life) -> "Row":
         arrived, clocks = life
@@ -82,6 +86,7 @@ class Row:
 
     def _store(self, changes: list[Change]) -> None:
         self.changes += changes
+        self._list()
         taken = self._contact.take_change()
         if taken is None:
             return
@@ -93,3 +98,11 @@ class Row:
         self._contact = Contact.stored(
             "default", "crm-1", version, change.stage, change.seq, self.state, self.log
         )
+
+    def _list(self) -> None:
+        contact = self._contact
+        marks = marks_of(contact.book)
+        if marks != self._marks:
+            self._marks = marks
+            at = contact.fold.head_time
+            self.listing = listing_of("crm-1", contact.fold, view(contact, self.rules, at))

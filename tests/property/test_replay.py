@@ -81,7 +81,7 @@ def rebuilt(rules: Rules, life: Life, batch: int) -> Rebuilt:
 
 def live(row: Row) -> Live:
     check_at = row.check_at
-    return Live(row.evidence(), 1, row.stage, 0, check_at, standing(row.changes))
+    return Live(row.evidence(), 1, row.stage, 0, check_at, standing(row.changes), row.listing)
 
 
 def standing(changes: list[Change]) -> dict[str, Standing]:

@@ -116,6 +116,27 @@ async def test_a_record_that_history_lacks_or_has_otherwise_is_found(
     assert only.live == "none"
 
 
+async def test_a_row_of_the_lists_that_is_wrong_or_missing_is_found_and_written(
+    history: asyncpg.Connection,
+) -> None:
+    first, last = (
+        "(SELECT min(contact_id) FROM contact_view)",
+        "(SELECT max(contact_id) FROM contact)",
+    )
+    rows = "SELECT * FROM contact_view ORDER BY partition, contact_id"
+    before = [tuple(row.values()) for row in await history.fetch(rows)]
+    await history.execute(
+        f"UPDATE contact_view SET owner = 'mallory', of_owner = 7 WHERE contact_id = {first}"
+    )
+    await history.execute(f"DELETE FROM contact_view WHERE contact_id = {last}")
+    told = sorted((each.what, each.live) for each in (await replayed(history)).differences)
+    assert told == [("lists", "there is no row of it"), ("lists.owner", "mallory")]
+    assert (await replayed(history, is_repairing=True)).repaired == 2
+    assert (await replayed(history)).is_equal
+    assert len(await history.fetch(rows)) == len(before)
+    assert await history.fetchval("SELECT count(*) FROM contact_view WHERE of_owner = 7") == 0
+
+
 async def test_a_row_that_no_interaction_explains_is_found(history: asyncpg.Connection) -> None:
     await history.execute(
         "INSERT INTO contact SELECT partition, tenant, 'nobody', version, stage, seq, check_at,"

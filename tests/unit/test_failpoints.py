@@ -34,6 +34,8 @@ GUARDED = {
     },
     "app/inbound/consumer.py": {"wait_for_assignment", "_reread"},
     "app/storage/apply.py": {"copy_to_table", "executemany", "_commit"},
+    "app/storage/apply_lists.py": {"copy_to_table", "execute", "executemany"},
+    "app/storage/flows.py": {"execute", "fetch"},
     "app/storage/apply_accounts.py": {"execute", "executemany", "copy_records_to_table"},
     "app/handling/register.py": {"read_secret", "erased_among"},
     "app/storage/apply_erasures.py": {"execute", "executemany"},

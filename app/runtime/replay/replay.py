@@ -11,7 +11,7 @@ from typing import Final
 import asyncpg
 
 from app.domain.rebuilding import Rebuilt
-from app.domain.replay_difference import Difference, Live, differences, is_older
+from app.domain.replay_difference import Difference, Live, differences, is_older, listing
 from app.runtime.deciding import Timelines
 from app.runtime.replay.bucket import Bucket, MakeDecoder
 from app.runtime.replay.report import ReplayReport
@@ -153,5 +153,7 @@ class _Range:
             rebuilt.evidence(),
             rebuilt.contact.check_at,
             None if live is None else live.evidence.book.told,
+            listing(rebuilt, self._bucket.ruling(place[0], page.as_of), page.as_of),
+            page.as_of,
         )
         return await repair(self._connection, wanted)
