@@ -11,10 +11,13 @@ from app.api.access import Access
 from app.api.accounts import ACCOUNT_ROUTES
 from app.api.application import make_application
 from app.api.checking import Checker
+from app.api.command_log import CommandLog
+from app.api.command_reading import COMMAND_READING_ROUTES
 from app.api.commands import COMMAND_ROUTES, Commands
 from app.api.contact_reading import ContactReading
 from app.api.contacts import CONTACT_ROUTES
 from app.api.database import Database
+from app.api.dead_letters import DEAD_LETTER_ROUTES
 from app.api.edge import Edge
 from app.api.explaining import why, why_not
 from app.api.funnel import FUNNEL_ROUTES
@@ -27,6 +30,7 @@ from app.api.live_counts import LIVE_ROUTES
 from app.api.live_stream import STREAM_ROUTES
 from app.api.models import MODEL_ROUTES, ModelFiles
 from app.api.operations import OPERATION_ROUTES
+from app.api.partitions import PARTITION_ROUTES, PartitionReading
 from app.api.probes import probes
 from app.api.publishing import PUBLISHING_ROUTES, Publishing
 from app.api.readiness import Check, Readiness
@@ -35,6 +39,7 @@ from app.api.timeline import timeline
 from app.api.tokens import read_tokens
 from app.bootstrap import INPUTS, for_accounts, now
 from app.bootstrap_live import Live, build_live
+from app.bootstrap_ui import build_pages, build_simulations
 from app.domain.rules import Rules
 from app.domain.timeline import EVER, Ruling
 from app.domain.topics import CONTACT_LANE_INPUTS
@@ -54,11 +59,14 @@ ROUTES = (
     why,
     why_not,
     *COMMAND_ROUTES,
+    *COMMAND_READING_ROUTES,
     *ACCOUNT_ROUTES,
     *LIST_ROUTES,
     *FUNNEL_ROUTES,
     *MODEL_ROUTES,
     *OPERATION_ROUTES,
+    *DEAD_LETTER_ROUTES,
+    *PARTITION_ROUTES,
     *STREAM_ROUTES,
     *LIVE_ROUTES,
 )
@@ -81,16 +89,19 @@ def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | 
     readiness = Readiness(checks, time.monotonic)
 
     async def close() -> None:
+        await parts["simulations"].close()
         await intake.close()
         await database.close()
 
+    access, parts = _access(settings.api), _parts(settings, database, intake, live)
     inner = make_application(
         ROUTES,
         probes(readiness.health, metrics),
-        _access(settings.api),
-        parts=_parts(settings, database, intake, live),
+        access,
+        parts=parts,
         version=release(),
         request_max_bytes=settings.api.request_max_bytes,
+        pages=[build_pages(settings, access, parts, release())],
     )
     seconds = settings.api.request_timeout_seconds
     return Api(Edge(inner, request_timeout_seconds=seconds), close, live.service)
@@ -147,15 +158,27 @@ def _parts(
         for lane, given in zip(INPUTS, (settings, for_accounts(settings)), strict=True)
     ]
     batch_max = settings.api.batch_max_interactions
+    command_log = CommandLog(database, waits_max=settings.commands.waits_max)
     live = live or build_live(settings, database.engine, Metrics())
     return {
         "database": database,
+        "intake": intake,
+        "partition_reading": PartitionReading(database, lanes),
         "models": models,
         "contacts": ContactReading(database, ruling, now, folds_max=settings.api.folds_max),
         "lists": Lists(database, in_force),
         "lags": LagReading(settings.kafka, database, lanes, time.time),
         "publishing": Publishing(checker, intake, batch_max=batch_max),
-        "commands": Commands(checker, intake),
+        "simulations": build_simulations(settings),
+        "command_log": command_log,
+        "commands": Commands(
+            checker,
+            intake,
+            command_log,
+            wait_max_seconds=min(
+                settings.commands.wait_max_seconds, settings.api.request_timeout_seconds / 2
+            ),
+        ),
         "streaming": live.streaming,
         "counts": live.counts,
     }

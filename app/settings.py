@@ -22,6 +22,7 @@ from pydantic import (
 
 from app.errors import SettingsError
 
+SESSION_KEY_MIN_CHARS: Final = 32
 Seconds = Annotated[float, Field(gt=0)]
 
 
@@ -90,6 +91,20 @@ class DeadLetters(Section):
     )
 
 
+class Commands(Section):
+    """What people decide, and the answers they wait for."""
+
+    kept_days: PositiveInt = Field(
+        default=7, description="who decided what, and what became of it, can be asked for so long"
+    )
+    wait_max_seconds: Seconds = Field(
+        default=10.0, description="of Prefer: wait; half of api.request_timeout_seconds at most"
+    )
+    waits_max: PositiveInt = Field(
+        default=200, description="who may wait at once; others are answered without waiting"
+    )
+
+
 class Http(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -119,10 +134,23 @@ class Api(Section):
         default=2, description="questions at once that fold a contact again: as_of, why-not"
     )
 
+    session_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="seals the pages' session cookies; the same for all processes of the API."
+        " Empty: each makes its own, and sessions end with it",
+    )
+    session_max_age_seconds: Seconds = Field(default=43_200.0, description="then sign in again")
+    simulations_max: PositiveInt = Field(default=1, description="what-ifs that run at once")
+    simulation_processes: PositiveInt = 1
+    simulations_kept_max: PositiveInt = Field(default=50, description="results, the latest")
+    simulation_timeout_seconds: Seconds = 1800.0
+
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if self.access == "open" and not is_loopback(self.host):
             raise ValueError(f"access is open, so host must be a loopback address, not {self.host}")
+        if 0 < len(self.session_key.get_secret_value()) < SESSION_KEY_MIN_CHARS:
+            raise ValueError(f"session_key must have at least {SESSION_KEY_MIN_CHARS} characters")
         jwt = (self.jwt_issuer, self.jwt_audience, self.jwt_jwks_url)
         if any(jwt) and not all(jwt):
             raise ValueError("set all of jwt_issuer, jwt_audience and jwt_jwks_url, or none")
@@ -174,6 +202,7 @@ class Settings(Section):
     lane: Lane = Lane()
     limits: Limits = Limits()
     dead_letters: DeadLetters = DeadLetters()
+    commands: Commands = Commands()
     http: Http = Http()
     api: Api = Api()
     live: Live = Live()

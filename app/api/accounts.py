@@ -38,9 +38,16 @@ async def accounts(
     limit: Limit = 50,
     after: After = None,
 ) -> AccountPage:
+    return await read_accounts(database, principal.tenant, stage, limit, after)
+
+
+async def read_accounts(
+    database: Database, tenant: str, stage: str | None, limit: int, after: str | None
+) -> AccountPage:
+    """By id. Problem 422; Unavailable."""
     last = key_of(after, Text)
     found = await account_queries.accounts(
-        database.engine, principal.tenant, limit=limit + 1, stage=stage, after=last
+        database.engine, tenant, limit=limit + 1, stage=stage, after=last
     )
     items = [account_shapes.account(each) for each in found[:limit]]
     return AccountPage(items, cursor_of(items[-1].account_id) if len(found) > limit else None)
@@ -54,8 +61,15 @@ async def account(
     limit: Limit = 100,
     after: After = None,
 ) -> AccountAnswer:
+    return await read_account(database, principal.tenant, account_key, limit, after)
+
+
+async def read_account(
+    database: Database, tenant: str, account_key: str, limit: int, after: str | None
+) -> AccountAnswer:
+    """Problem 404, 422; Unavailable."""
     last = key_of(after, Text)
-    tenant, engine = principal.tenant, database.engine
+    engine = database.engine
     home = await database.home_of(tenant, account_key, ACCOUNT_LANE)
     summary = await account_queries.account(engine, home, tenant, account_key)
     if summary is None:

@@ -30,17 +30,25 @@ def answer_problem(_request: Request[Any, Any, Any], problem: Problem) -> Respon
 
 def answer_http(request: Request[Any, Any, Any], failed: HTTPException) -> Response[bytes]:
     """What the framework refuses. Its own texts may quote the request: only known ones are used."""
-    return answer_problem(request, _of_http(failed))
+    return answer_problem(request, problem_of(failed))
 
 
 def answer_funnel(request: Request[Any, Any, Any], failed: FunnelError) -> Response[bytes]:
-    if not isinstance(failed, Unavailable | RevisionError | TopicsError):
-        return answer_bug(request, failed)
-    log.warning("a request could not be served", reason=str(failed))
-    return answer_problem(request, unavailable())
+    return answer_problem(request, problem_of_funnel(failed))
 
 
 def answer_bug(request: Request[Any, Any, Any], bug: Exception) -> Response[bytes]:
+    return answer_problem(request, problem_of_bug(bug))
+
+
+def problem_of_funnel(failed: FunnelError) -> Problem:
+    if not isinstance(failed, Unavailable | RevisionError | TopicsError):
+        return problem_of_bug(failed)
+    log.warning("a request could not be served", reason=str(failed))
+    return unavailable()
+
+
+def problem_of_bug(bug: Exception) -> Problem:
     """Logged with its frames but without its message: that may quote what was asked for."""
     reference = uuid.uuid4().urn
     frames = "".join(traceback.format_tb(bug.__traceback__))
@@ -48,7 +56,7 @@ def answer_bug(request: Request[Any, Any, Any], bug: Exception) -> Response[byte
     detail = "a bug of the service: please report it with its instance, it stands in the log"
     problem = Problem(500, "bug", detail)
     problem.details = msgspec.structs.replace(problem.details, instance=reference)
-    return answer_problem(request, problem)
+    return problem
 
 
 HANDLERS: Final = {
@@ -67,7 +75,7 @@ _DETAILS: Final = {
 }
 
 
-def _of_http(failed: HTTPException) -> Problem:
+def problem_of(failed: HTTPException) -> Problem:
     headers = dict(failed.headers or {})
     if isinstance(failed, ValidationException):
         errors = [_field_error(each) for each in _extra(failed)] or _missing(failed.detail)

@@ -35,12 +35,14 @@ def make_application(
     parts: Mapping[str, Any],
     version: str,
     request_max_bytes: int,
+    pages: Sequence[Router] = (),
 ) -> Litestar:
-    """`routes` stand below /v1, `probes` at the root; `parts` are what routes ask for by name."""
+    """`routes` stand below /v1, `probes` and `pages` at the root; `parts` are what routes ask for
+    by name."""
     exemplify(ANSWERS)
     v1 = Router("/v1", route_handlers=list(routes))
     return Litestar(
-        route_handlers=[v1, *probes],
+        route_handlers=[v1, *probes, *pages],
         guards=[access.guard],
         dependencies={**_OF_THE_REQUEST, **{name: _always(parts[name]) for name in parts}},
         exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes its own exception

@@ -12,6 +12,7 @@ from litestar.openapi.spec.example import Example
 from app.api.command_types import COMMANDS
 from app.api.describing import Described
 from app.api.problems import FieldError, Problem
+from app.api.redrive_body import REDRIVE_EXAMPLE, REDRIVE_SCHEMA
 from app.inbound.validation import load_schemas
 
 _EVENT: Final = {
@@ -78,6 +79,16 @@ class CommandOperation(Described):
         schema = {"oneOf": [_command_schema(name) for name in COMMANDS]}
         self.request_body = RequestBody(
             required=True, content={"application/json": _shown(schema, example)}
+        )
+
+
+@dataclass
+class RedriveOperation(Described):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.request_body = RequestBody(
+            required=True,
+            content={"application/json": _shown(REDRIVE_SCHEMA, REDRIVE_EXAMPLE)},
         )
 
 

@@ -1,30 +1,38 @@
 """POST /v1/contacts/{id}/commands: what people decide, onto the commands topic.
 
 The command's id is a hash of tenant, actor and Idempotency-Key, and is the interaction's id: sent
-again, it is a duplicate to the lane and changes nothing.
+again, it is a duplicate to the lane and changes nothing. It is noted before it is sent: who decided
+what is known even if Kafka never has it, and a key can't be used for two decisions.
 """
 
 from hashlib import blake2b
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Request, post
+from litestar import Request, Response, post
 from litestar.di import NamedDependency as Given
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter
 
 from app.api.access import allow
 from app.api.bodies import CommandOperation, media_type_of
 from app.api.checking import Checker
-from app.api.command_types import COMMANDS
+from app.api.command_log import CommandLog
+from app.api.command_shapes import Command, command_answer
+from app.api.command_types import COMMANDS, CommandType
 from app.api.describing import WITH_BODY, needs
 from app.api.intake import Intake, Outgoing
+from app.api.preferences import wait_of
 from app.api.principal import Principal, Scope
 from app.api.problems import FieldError, Problem, wrong_field
+from app.domain.command_outcome import CommandState
 from app.domain.topics import Topic
+from app.storage.command_queries import NewCommand, StoredCommand
 
 SOURCE: Final = "/funnel/api"
 BODY_MAX_BYTES: Final = 64 * 1024
+ACTOR_MAX_CHARS: Final = 256
 
 IdempotencyKey = Annotated[
     str,
@@ -43,20 +51,30 @@ class CommandBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class CommandAccepted(msgspec.Struct, frozen=True):
-    command_id: str
-    """Also the id of the interaction that it became, whose source is /funnel/api."""
+Preferred = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Prefer",
+        max_length=1024,
+        description="`wait=5`: wait up to so many seconds for what becomes of it (RFC 7240).",
+    ),
+]
 
 
 class Commands:
-    def __init__(self, checker: Checker, intake: Intake) -> None:
+    def __init__(
+        self, checker: Checker, intake: Intake, log: CommandLog, *, wait_max_seconds: float
+    ) -> None:
         self._checker = checker
         self._intake = intake
+        self._log = log
+        self._wait_max_seconds = wait_max_seconds
 
     async def send(
         self, principal: Principal, contact_id: str, idempotency_key: str, body: CommandBody
-    ) -> str:
-        """The command's id, once Kafka has it. Problem 403, 422; Unavailable."""
+    ) -> StoredCommand:
+        """The command, once Kafka has it; what became of it, where that is known. Problem 403, 422;
+        Unavailable."""
         kind = COMMANDS.get(body.command)
         if kind is None:
             raise wrong_field("/command", f"must be one of {', '.join(COMMANDS)}")
@@ -80,10 +98,51 @@ class Commands:
         if isinstance(checked, FieldError):
             detail = f"{checked.field}: {checked.detail}"
             raise Problem(422, checked.reason or "wrong-field", detail, errors=[checked])
-        await self._intake.put(
-            [Outgoing(Topic.COMMANDS, checked.tenant, checked.contact_id, value)]
-        )
-        return id_
+        fingerprint = fingerprint_of(idempotency_key, contact_id, body)
+        stored = await self._log.note(_new(principal, id_, contact_id, kind, fingerprint))
+        if stored.fingerprint not in (None, fingerprint):
+            raise _reused()
+        if stored.state is CommandState.PENDING:  # perhaps it was noted, and never sent
+            await self._intake.put(
+                [Outgoing(Topic.COMMANDS, checked.tenant, checked.contact_id, value)]
+            )
+        return stored
+
+    async def wait(self, sent: StoredCommand, seconds: int) -> tuple[StoredCommand, int | None]:
+        """The command as it is decided, or as it is when the time is over; how long that was at
+        most. None: nobody could wait."""
+        seconds = min(seconds, int(self._wait_max_seconds))
+        if sent.state is not CommandState.PENDING:
+            return sent, seconds
+        waits = self._log.waits
+        if not seconds or not waits.has_room:
+            return sent, None
+        return await waits.decided(sent.tenant, sent.command_id, seconds) or sent, seconds
+
+
+def _new(
+    principal: Principal, id_: str, contact_id: str, kind: CommandType, fingerprint: bytes
+) -> NewCommand:
+    actor = principal.actor[:ACTOR_MAX_CHARS]
+    return NewCommand(
+        principal.tenant, id_, contact_id, kind.type, SOURCE, actor, kind.scope, fingerprint
+    )
+
+
+def fingerprint_of(idempotency_key: str, contact_id: str, body: CommandBody) -> bytes:
+    """The same for the same decision. Kept after an erasure: who does not have the key can't try
+    out of whom it is."""
+    parts = [idempotency_key, contact_id, body]
+    return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).digest()
+
+
+def _reused() -> Problem:
+    detail = (
+        "was used for another decision (contact, command, data or time differ): take a new key for"
+        " each decision, and the same one only to send it again"
+    )
+    errors = [FieldError("Idempotency-Key", detail)]
+    return Problem(422, "idempotency-key-reused", f"Idempotency-Key: {detail}", errors=errors)
 
 
 def command_id(principal: Principal, idempotency_key: str) -> str:
@@ -92,12 +151,18 @@ def command_id(principal: Principal, idempotency_key: str) -> str:
     return blake2b(msgspec.json.encode(parts), digest_size=16).hexdigest()
 
 
+SENDS: dict[str, Any] = needs(Scope.CONTACTS_COMMAND, "Contacts", CommandOperation, WITH_BODY)
+SENDS["responses"][200] = ResponseSpec(
+    Command, description="It was waited for, and is decided.", generate_examples=False
+)
+
+
 @post(
     "/contacts/{contact_id:str}/commands",
     summary="Decide something about a contact",
     status_code=202,
     request_max_body_size=BODY_MAX_BYTES,
-    **needs(Scope.CONTACTS_COMMAND, "Contacts", CommandOperation, WITH_BODY),
+    **SENDS,
 )
 async def command(
     request: Request[Any, Any, Any],
@@ -105,12 +170,23 @@ async def command(
     principal: Given[Principal],
     commands: Given[Commands],
     idempotency_key: IdempotencyKey,
-) -> CommandAccepted:
+    prefer: Preferred = None,  # noqa: ARG001 - described here, and read where it may stand twice
+) -> Response[Command]:
     """202 once Kafka has it; who did it is the token's name. `erase` needs the scope
-    `contacts:erase` too."""
+    `contacts:erase` too. Ask for what became of it at Location, or wait for it with
+    `Prefer: wait=5`: 200 where it is decided in time, also where it is refused."""
     media_type_of(request, ("application/json",))
     body = _read(await request.body())
-    return CommandAccepted(await commands.send(principal, key, idempotency_key, body))
+    sent = await commands.send(principal, key, idempotency_key, body)
+    headers = {"location": f"/v1/commands/{sent.command_id}"}
+    wanted = wait_of(request.headers.getall("prefer", []))
+    status = 202
+    if wanted is not None:
+        sent, waited = await commands.wait(sent, wanted)
+        if waited is not None:
+            headers["preference-applied"] = f"wait={waited}"
+            status = 202 if sent.state is CommandState.PENDING else 200
+    return Response(command_answer(sent), status_code=status, headers=headers)
 
 
 def _read(body: bytes) -> CommandBody:

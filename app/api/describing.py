@@ -15,6 +15,7 @@ PROBLEMS: Final = {
     401: "There is no token, or it is not accepted.",
     403: "The token lacks the scope.",
     404: "There is no such thing, of this tenant.",
+    409: "It is not in a state in which this can be done.",
     413: "The request is too large.",
     415: "The content-type is another than the ones listed.",
     422: "Something in the request is wrong: `errors` name the fields.",

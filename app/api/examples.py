@@ -6,8 +6,10 @@ from typing import Final
 import msgspec
 
 from app.api.account_shapes import Account, AccountAnswer, AccountPage, Member
-from app.api.commands import CommandAccepted
+from app.api.command_shapes import Command, CommandMove, CommandPage
 from app.api.contacts import History, Timer, TimersAnswer
+from app.api.dead_letter_shapes import DeadLetter, DeadLetterDetail, DeadLetterPage
+from app.api.dead_letters import RedrivenAnswer
 from app.api.funnel_shapes import (
     FlowGroup,
     Forecast,
@@ -21,12 +23,14 @@ from app.api.lag import PartitionLag
 from app.api.list_shapes import ContactItem, ContactPage, Profile
 from app.api.live_counts import LiveAnswer, Span, TransitionCount, WindowCount
 from app.api.models import Finding, LintAnswer, ModelEntry, ModelList
-from app.api.operations import DeadLetter, DeadLetterPage, Lag
+from app.api.operations import Lag
+from app.api.partitions import Halt, LanePartition, LanePartitions
 from app.api.problems import FieldError
 from app.api.publishing import Accepted
 from app.api.shapes import ContactAnswer, StageChange
 from app.api.timeline import Move, Timeline, TimelineItem
 from app.domain.changes import Cause, GuardResult, Touch
+from app.domain.command_outcome import CommandState
 from app.outbound.payloads import Facets, Qualification
 
 _AT, _ID, _SOURCE = "2026-03-02T09:14:05Z", "5b1f0c52", "https://shop.example/forms"
@@ -94,6 +98,60 @@ _ITEM = TimelineItem(
 )
 _FIRM = Account(_ACCOUNT, "prospect", 1, False, 2, ["decision_maker"], _AT)
 
+_COMMAND = Command(
+    command_id="9c5d1f0b6a2e4c7d8e9f0a1b2c3d4e5f",
+    state=CommandState.ACCEPTED,
+    command="override",
+    type="stage.override",
+    contact_id=_KEY,
+    actor="jo",
+    scope="contacts:command",
+    source="/funnel/api",
+    received_at=_AT,
+    decided_at="2026-03-02T09:14:05.412Z",
+    reason=None,
+    message=None,
+    stage="opportunity",
+    seq=3,
+    moves=[CommandMove(3, "changed", _TRANSITION, "T17", "prospect", "opportunity")],
+)
+_REFUSED = msgspec.structs.replace(
+    _COMMAND,
+    state=CommandState.REFUSED,
+    command="accept_handoff",
+    type="handoff.accepted",
+    reason="no_handoff_open",
+    message="There is no open hand-off: the contact is prospect.",
+    stage="prospect",
+    moves=[],
+)
+
+_LETTER = DeadLetter(
+    id=17,
+    failed_at=_AT,
+    reason="schema_violation",
+    message="/data: product_id is required",
+    lane="contacts",
+    topic="funnel.interactions.v1",
+    partition=4,
+    offset=1024,
+    type="demo.requested",
+    source=_SOURCE,
+    redriven=0,
+    redriven_at=None,
+    redriven_by=None,
+)
+_PARTITION = LanePartition(
+    lane="contacts",
+    partition=3,
+    owner="funnel-0f8fad5bd9cb469fa16570867728950e",
+    epoch=4,
+    batch_seq=120,
+    published_seq=120,
+    next_offsets={"funnel.interactions.v1": 4012, "funnel.commands.v1": 17},
+    halted=Halt("dead_letters", "partition 3: 1000 dead letters in a row. …", _AT, True),
+)
+
 _LISTED = ContactItem(
     contact_id=_KEY,
     profile=Profile("Ada Lind", "ada@firm.example", None, "Firm"),
@@ -122,7 +180,9 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     "publish": Accepted(
         2, 1, [FieldError("/data", "product_id is required", "schema_violation", 1)]
     ),
-    "command": CommandAccepted("9c5d1f0b6a2e4c7d8e9f0a1b2c3d4e5f"),
+    "command": _COMMAND,
+    "command_result": _REFUSED,
+    "list_commands": CommandPage([_COMMAND, _REFUSED], None),
     "contact": _CONTACT,
     "history": History([_CHANGE], None),
     "timeline": Timeline([_ITEM], None),
@@ -138,20 +198,17 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     ),
     "list_models": ModelList([ModelEntry(_MODEL, False, True, "Lead, prospect, …", "8719d9a4…")]),
     "lint": LintAnswer("ours@1", [Finding("unreachable", "ours@1.yaml:12: no transition …")]),
-    "dead_letters": DeadLetterPage(
-        [
-            DeadLetter(
-                id=17,
-                failed_at=_AT,
-                reason="schema_violation",
-                message="/data: product_id is required",
-                lane="contacts",
-                topic="funnel.interactions.v1",
-                partition=4,
-                offset=1024,
-            )
-        ],
-        None,
+    "dead_letters": DeadLetterPage([_LETTER], None),
+    "dead_letter": DeadLetterDetail(
+        **msgspec.structs.asdict(_LETTER),
+        where="/data/product_id",
+        exception="Poison",
+        event_id=_ID,
+        time=_AT,
+        value_bytes=187,
+        headers=["content-type"],
+        shape={"specversion": "string", "type": "string", "data": {"*": "number"}},
+        is_whole=True,
     ),
     "funnel_live": LiveAnswer(
         at=_AT,
@@ -163,6 +220,14 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
         signals_last_hour={"funnel.contact.sla_breached.v1": 2},
         signals_since="2026-03-02T08:02:11Z",
     ),
+    "redrive_one": msgspec.structs.replace(
+        _LETTER, redriven=1, redriven_at="2026-03-02T10:00:00Z", redriven_by="jo"
+    ),
+    "redrive_some": RedrivenAnswer(
+        dry_run=False, matched=240, redriven=100, skipped=2, remaining=138, ids=[17]
+    ),
+    "partitions": LanePartitions([_PARTITION]),
+    "resume_partition": msgspec.structs.replace(_PARTITION, halted=None),
     "lag": Lag(2, [PartitionLag("funnel.interactions.v1", 0, 9, 7, 8, 2, 1, 0.3, "funnel-1")]),
 }
 """By operation id."""

@@ -99,10 +99,10 @@ async def why_not(
     contacts: Given[ContactReading],
     stage: Stage,
 ) -> WhyNotAnswer:
-    return _told(await contacts.why_not(principal.tenant, key, stage))
+    return told(await contacts.why_not(principal.tenant, key, stage))
 
 
-def _told(answer: WhyNot) -> WhyNotAnswer:
+def told(answer: WhyNot) -> WhyNotAnswer:
     alone = answer.by_itself
     return WhyNotAnswer(
         stage=answer.stage,

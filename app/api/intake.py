@@ -1,7 +1,8 @@
 """Records onto the lanes' topics: on the contact's home partition, idempotent, waited for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import structlog
@@ -12,6 +13,7 @@ from app.domain.routing import home_partition, routing_key
 from app.domain.topics import Topic
 from app.errors import Unavailable
 from app.inbound.event import STRUCTURED
+from app.outbound.redriving import Original
 from app.settings import Kafka
 
 HEADERS: Final = [("content-type", STRUCTURED.encode())]
@@ -20,6 +22,8 @@ PUT_TIMEOUTS: Final = 2
 STOP_TIMEOUT_SECONDS: Final = 2.0
 
 log = structlog.get_logger(__name__)
+
+Send = Callable[[AIOKafkaProducer], Awaitable["asyncio.Future[object]"]]
 
 
 class Outgoing(NamedTuple):
@@ -48,10 +52,17 @@ class Intake:
     async def put(self, records: Sequence[Outgoing]) -> None:
         """Returns once the brokers have all of them. Raises Unavailable: some of them may be there,
         or come later, and sending all again is safe, for the lanes know them by their ids."""
+        await self._put([partial(self._send, record=record) for record in records])
+
+    async def put_again(self, originals: Sequence[Original]) -> None:
+        """Records as they were. As `put`."""
+        await self._put([partial(_send_again, original=original) for original in originals])
+
+    async def _put(self, sends: Sequence[Send]) -> None:
         producer = await self._started()
         try:
             async with asyncio.timeout(PUT_TIMEOUTS * self._kafka.request_timeout_seconds):
-                sent = [await self._send(producer, record) for record in records]
+                sent = [await send(producer) for send in sends]
                 await asyncio.wait(sent)  # without cancelling them when it takes too long
             failures = [failed for each in sent if (failed := each.exception()) is not None]
             if failures:
@@ -109,6 +120,17 @@ class Intake:
         if self._producer is producer:
             self._producer = None
         await _stop(producer)
+
+
+async def _send_again(producer: AIOKafkaProducer, original: Original) -> "asyncio.Future[object]":
+    sent: asyncio.Future[object] = await producer.send(
+        original.topic,
+        value=original.value,
+        key=original.key,
+        headers=original.headers,
+        partition=original.partition,
+    )
+    return sent
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

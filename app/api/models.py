@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from litestar import get, post
@@ -12,9 +12,10 @@ from litestar.params import FromPath
 
 from app.api.describing import needs
 from app.api.principal import Scope
-from app.api.problems import not_found
+from app.api.problems import not_found, wrong_field
 from app.domain.finding import Finding as FoundFinding
 from app.domain.lint import lint as lint_model
+from app.domain.rules import Rules
 from app.errors import ModelError
 from app.models import content_hash, load_definition, locating, names, rules_of
 
@@ -49,6 +50,13 @@ class LintAnswer(msgspec.Struct, frozen=True):
     findings: list[Finding]
 
 
+class LoadedModel(NamedTuple):
+    name: str
+    definition: dict[str, Any]
+    """Complete."""
+    rules: Rules
+
+
 class ModelFiles:
     """The models shipped, and a company's own in a directory."""
 
@@ -77,6 +85,16 @@ class ModelFiles:
             return lint_model(definition, rules, locating(lines))
         except ModelError as refused:
             return [FoundFinding("refused", self._shown(str(refused)))]
+
+    def loaded(self, name: str) -> LoadedModel:
+        """Problem 404, or 422 where it is wrong."""
+        if name not in names(self._directory):
+            raise not_found("model")
+        try:
+            definition, lines = load_definition(name, self._directory)
+            return LoadedModel(name, definition, rules_of(definition, lines, f"{name}.yaml"))
+        except ModelError as refused:
+            raise wrong_field("model", self._shown(str(refused))) from None
 
     def _entry(self, name: str, *, is_own: bool) -> ModelEntry:
         entry = ModelEntry(name, is_own, name == self._in_force)

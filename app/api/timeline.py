@@ -63,11 +63,17 @@ async def timeline(
 ) -> Timeline:
     last = key_of(after, Key)
     contact = await contacts.contact(principal.tenant, key)
-    moves = _by_cause(await contacts.history(principal.tenant, key))
+    records = await contacts.history(principal.tenant, key)
     older = [entry for entry in whole_log(contact) if last is None or entry.key < last]
     page = older[:limit]
-    items = [_item(entry, moves.get((entry.source, entry.id), [])) for entry in page]
-    return Timeline(items, cursor_of(page[-1].key) if len(older) > limit else None)
+    goes_on = cursor_of(page[-1].key) if len(older) > limit else None
+    return Timeline(items_of(page, records), goes_on)
+
+
+def items_of(entries: Iterable[Entry], records: Iterable[StoredChange]) -> list[TimelineItem]:
+    """In the order given, each with what it moved of the contact's history."""
+    moves = _by_cause(records)
+    return [_item(entry, moves.get((entry.source, entry.id), [])) for entry in entries]
 
 
 def _by_cause(history: Iterable[StoredChange]) -> dict[tuple[str, str], list[Move]]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli import printing
+from app.cli.linking import ACTOR, Actor
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The contact's key, as in subject.")]
 RequestId = Annotated[
@@ -19,6 +20,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Don't ask: it can't be undone.
 def erase(
     key: Key,
     request_id: RequestId,
+    actor: Actor = ACTOR,
     tenant: Tenant = "default",
     yes: Yes = False,
     as_json: printing.Json = False,
@@ -37,7 +39,7 @@ def erase(
 
     if not yes:
         typer.confirm(f"Erase {key} and all that is linked to it? It can't be undone.", abort=True)
-    event = _event(key, request_id, tenant)
+    event = _event(key, request_id, actor, tenant)
     asyncio.run(send_command(settings.load(), event))
     if as_json:
         printing.json({"requested": key, "tenant": tenant, "request_id": request_id})
@@ -45,9 +47,9 @@ def erase(
         printing.line(f"asked for: {key} will be gone in a moment (request {request_id})")
 
 
-def _event(key: str, request_id: str, tenant: str) -> Mapping[str, Any]:
+def _event(key: str, request_id: str, actor: str, tenant: str) -> Mapping[str, Any]:
     from app.cli.publish import made_event
     from app.domain.erasure import ERASURE
 
-    data = {"request_id": request_id}
+    data = {"request_id": request_id, "actor": actor}
     return made_event(ERASURE, key, "/funnel/cli", data, {"tenantid": tenant})

@@ -11,11 +11,13 @@ import typer
 from app.cli import (
     account,
     api,
+    commands,
     contact,
     deadletters,
     demo,
     dev,
     lag,
+    lane,
     migrate,
     model,
     publish,
@@ -58,9 +60,11 @@ app.command("check-config", rich_help_panel=SERVICE)(settings_command.check_conf
 app.command("publish", rich_help_panel=DATA)(publish.publish)
 app.command("tail", rich_help_panel=DATA)(tail.tail)
 app.add_typer(contact.group, name="contact", rich_help_panel=DATA)
+app.add_typer(commands.group, name="commands", rich_help_panel=DATA)
 app.add_typer(account.group, name="account", rich_help_panel=DATA)
 app.command("lag", rich_help_panel=OPERATIONS)(lag.lag)
 app.command("replay", rich_help_panel=OPERATIONS)(replay.replay)
+app.add_typer(lane.group, name="lane", rich_help_panel=OPERATIONS)
 app.add_typer(deadletters.group, name="deadletters", rich_help_panel=OPERATIONS)
 
 HINT = (

@@ -1,7 +1,7 @@
 """Interactions onto their topic: the contact's home partition, idempotent, waited for."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 IN_FLIGHT_MAX: Final = 2000
 CLOUDEVENT: Final = ("content-type", b"application/cloudevents+json")
 
-Headers = list[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Sender:
@@ -42,7 +42,7 @@ class Sender:
             await asyncio.wait(self._waiting, return_when=asyncio.FIRST_COMPLETED)
         self._raise_failure()
         sent = await self._producer.send(
-            topic, value=value, key=key, headers=headers or [], partition=partition
+            topic, value=value, key=key, headers=list(headers or ()), partition=partition
         )
         self._waiting.add(sent)
         sent.add_done_callback(self._on_done)

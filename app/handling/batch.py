@@ -12,6 +12,8 @@ from app.handling.partition import OwnedPartition
 from app.handling.ports import Position
 from app.handling.records import OutputRecord, SourceRecord
 from app.storage.account_rows import AccountRows
+from app.storage.command_results import CommandResultRow
+from app.storage.halts import HaltRow
 from app.storage.models import ActivationRow, SweepRow
 from app.storage.rows import (
     ApplyBatch,
@@ -83,6 +85,8 @@ class DecidedBatch(msgspec.Struct):
     erasures: list[ErasureRow] = []
     activations: list[ActivationRow] = []
     sweeps: list[SweepRow] = []
+    results: list[CommandResultRow] = []
+    halts: list[HaltRow] = []
     listings: list[ListingRow] = []
     profiles: list[ProfileRow] = []
     deals: list[DealsRow] = []
@@ -103,6 +107,7 @@ class DecidedBatch(msgspec.Struct):
         """What publishing does not need; the rest is weighed, once."""
         self.fetched, self.contacts, self.history, self.accounts = [], [], [], None
         self.erasures, self.listings, self.profiles, self.deals = [], [], [], []
+        self.results = []
         for part in self.parts:
             part.events = part.outputs = b""
             self.size_bytes += sum([len(record.value or b"") + 600 for record in part.records])
@@ -135,6 +140,8 @@ class DecidedBatch(msgspec.Struct):
             erasures=self.erasures,
             activations=self.activations,
             sweeps=self.sweeps,
+            results=self.results,
+            halts=self.halts,
             listings=self.listings,
             profiles=self.profiles,
             deals=self.deals,

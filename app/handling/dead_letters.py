@@ -4,8 +4,9 @@ from typing import Final
 
 from app.domain.interaction import Microseconds
 from app.errors import Poison
+from app.handling.claims import claims_of
 from app.handling.origin import Origin, restore
-from app.handling.records import SourceRecord
+from app.handling.records import Headers, SourceRecord
 from app.storage.rows import DeadLetterRow
 
 VALUE_MAX_BYTES: Final = 600_000
@@ -15,6 +16,9 @@ compressed may be far larger, and one that can't be published would stop its par
 
 CUT: Final = "__dlq.cut"
 """Header that says what was too large to keep: it stands in the original's place only."""
+
+REDRIVEN: Final = "__dlq.redriven"
+"""Header of an original that was sent again: how often."""
 
 
 def as_dead_letter(record: SourceRecord, topic: str) -> tuple[Origin, SourceRecord]:
@@ -41,6 +45,7 @@ def dead_letter_row(
 ) -> DeadLetterRow:
     """As PostgreSQL keeps it; `partition` is the lane partition whose batch holds it."""
     origin, original = as_dead_letter(record, topic)
+    said = claims_of(original.value, original.headers)
     return DeadLetterRow(
         partition=partition,
         topic=origin.topic,
@@ -54,7 +59,16 @@ def dead_letter_row(
         value=original.value,
         headers=list(original.headers),
         timestamp_ms=origin.timestamp_ms,
+        type=said.type,
+        source=said.source,
+        redriven=times_redriven(original.headers),
     )
+
+
+def times_redriven(headers: Headers) -> int:
+    """As the record says itself."""
+    said = [value or b"" for name, value in headers if name == REDRIVEN]
+    return max((int(text) for text in said if text.isdigit() and len(text) < 9), default=0)
 
 
 def exception_name(poison: Poison) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
-from app.domain.decide import decide, decide_due, needs_all
+from app.domain.decide import Decision, decide, decide_due, needs_all
 from app.domain.erasure import ERASED, ERASURE, erase, refusal
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.model import Rules
 from app.errors import Halted, Poison, RuleError
+from app.handling import command_results
 from app.handling.batch import (
     DecidedBatch,
     Due,
@@ -28,6 +29,7 @@ from app.handling.batch import (
 from app.handling.bringing import Bringer, Dropped, Item, Load
 from app.handling.cache import ContactCache, Key
 from app.handling.collecting import TURN_RECORDS, Collector
+from app.handling.command_results import COMMANDS
 from app.handling.dead_letters import dead_letter_row
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
@@ -246,9 +248,12 @@ class Decider:
                     tally[ERASED] += 1
                     if (told := refusal(item)) is not None:
                         other.append(self._encoder.command(item.tenant, told))
+                    _note_erased(batch, record)
                     continue
                 if item.type == ERASURE:
                     await self._erase(owned.partition, mine, item)
+                    if (asker := command_results.asker_of(record, item)) is not None:
+                        batch.results.append(command_results.erased(asker, batch.decided_at))
                     accepted.append(record)
                     tally["applied"] += 1
                     continue
@@ -266,6 +271,8 @@ class Decider:
                 accepted.append(record)
                 mine.add(item, address, decision)
                 tally[decision.verdict] += 1
+                if record.topic == COMMANDS:
+                    _note_decided(batch, record, mine, item, decision)
                 if not item.is_backfill:
                     batch.event_times.append(item.time)
             elif type(item) is Forwarded:
@@ -273,6 +280,7 @@ class Decider:
                 self._tally.forwarded(item.source)
             elif item is Dropped.ERASED:
                 tally[ERASED] += 1
+                _note_erased(batch, record)
             elif type(item) is Activation:
                 continue  # done before
             else:
@@ -303,3 +311,23 @@ class Decider:
         batch.dead_letters.append(
             dead_letter_row(record, topic, owned.partition, poison, batch.decided_at)
         )
+        if (asker := command_results.asker_in(record)) is not None:
+            batch.results.append(command_results.buried(asker, poison, batch.decided_at))
+
+
+def _note_decided(
+    batch: DecidedBatch, record: SourceRecord, mine: Touched, item: Interaction, decision: Decision
+) -> None:
+    """What became of a person's command, as the contact is right after it."""
+    asker = command_results.asker_of(record, item)
+    if asker is not None:
+        batch.results.append(
+            command_results.decided(
+                asker, mine.entry.contact, item, decision, mine.ruling, batch.decided_at
+            )
+        )
+
+
+def _note_erased(batch: DecidedBatch, record: SourceRecord) -> None:
+    if (asker := command_results.asker_in(record)) is not None:
+        batch.results.append(command_results.too_late(asker, batch.decided_at))

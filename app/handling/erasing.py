@@ -135,6 +135,8 @@ class Eraser:
             after = letters[-1].id
             await asyncio.sleep(PAUSE_SECONDS)
         hit(Failpoint.ERASE_BEFORE_FINISH)
+        await blanking.forget_commands(self._connection, jobs)
+        hit(Failpoint.ERASE_BEFORE_FINISH)
         await blanking.finish(self._connection, jobs)
         log.info("erasure_finished", lane=self._lane, partition=partition, contacts=len(jobs))
 

@@ -9,11 +9,13 @@ import structlog
 from app.errors import FunnelError, Halted, Unclean
 from app.failpoints import Failpoint, InjectedFault, hit
 from app.handling.cache import ContactCache
+from app.handling.halts import LOOK_SECONDS, Halts
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
 from app.handling.stall import StallGuard
 from app.handling.takeover import Abandoned, RowMoved, Takeover
 from app.storage import ownership
+from app.storage.halts import HaltReason, HaltRow
 
 log = structlog.get_logger(__name__)
 
@@ -27,9 +29,9 @@ class Holdings:
         owner: str,
         cache: ContactCache,
         stall: StallGuard,
-        halted: dict[int, str],
+        halts: Halts,
     ) -> None:
-        """`halted`: partitions a person must look at first, and why; outlives the incarnation."""
+        """`halts`: partitions a person must look at first, and why; outlives the incarnation."""
         self._parts = parts
         self._owner = owner
         self._cache = cache
@@ -43,7 +45,7 @@ class Holdings:
         self._is_over = False
         self._releases: set[asyncio.Task[bool]] = set()
         self._connection: asyncpg.Connection | None = None
-        self.halted = halted
+        self.halts = halts
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends the incarnation: a release met an error the rebalance listener would swallow."""
 
@@ -103,30 +105,56 @@ class Holdings:
         if not self._is_over and not self.failed.done():
             self.failed.set_exception(failed)
 
-    def halt(self, partition: int, why: str) -> None:
+    def halt(self, partition: int, why: str, reason: HaltReason = HaltReason.FAULT) -> HaltRow:
         """Let nothing more of it in until a person has looked."""
-        log.error("partition_halted", partition=partition, why=why)
-        self.halted[partition] = why
+        row = HaltRow(partition, reason, why, self._parts.clock())
+        self.halts.add(row)
+        self._changed.set()
         owned = self._owned.get(partition)
         if owned is not None:
             owned.is_active = False
             self._parts.source.hold(partition)
+        return row
 
     async def take_over(self, takeover: Takeover, connection: asyncpg.Connection) -> None:
         """Run for ever, beside the stages: aiokafka sends no heartbeats while a rebalance listener
         runs, so a takeover can't be done there."""
         self._connection = connection
+        if self.halts:
+            self._changed.set()
         while True:
-            await self._changed.wait()
+            await self._until_changed()
             self._changed.clear()
-            for partition in sorted(self._wanted - self.halted.keys()):
+            if self.halts:
+                async with self._lock:
+                    await self._look_at_halts(connection)
+            for partition in sorted(self._wanted - self.halts.partitions):
                 async with self._lock:
                     await self._take_one(takeover, connection, partition)
+
+    async def _until_changed(self) -> None:
+        """Or, while a partition is halted, until it is time to look whether it still is."""
+        try:
+            async with asyncio.timeout(LOOK_SECONDS if self.halts else None):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _look_at_halts(self, connection: asyncpg.Connection) -> None:
+        """What was resumed is released and taken over anew, once all that was decided is published:
+        so nothing that was fetched before is taken for new."""
+        for partition in await self.halts.look(connection, self._wanted):
+            owned = self._owned.get(partition)
+            if owned is not None:
+                if not owned.is_settled:
+                    continue  # at the next look
+                await self._release_one(partition)
+            self.halts.resume(partition)
 
     async def _take_one(
         self, takeover: Takeover, connection: asyncpg.Connection, partition: int
     ) -> None:
-        if partition in self.halted:
+        if partition in self.halts:
             return
         owned = self._owned.get(partition)
         if owned is None:
@@ -153,6 +181,9 @@ class Holdings:
                 self._cache.forget(partition)
             self._released.pop(partition, None)
             self._owned[partition] = owned
+            await self.halts.check(connection, partition)
+            if partition in self.halts:
+                return
         if partition in self._wanted and not owned.is_active:
             hit(Failpoint.TAKEOVER_BEFORE_SEEK)
             self._parts.source.accept(partition, owned.decided.offsets)

@@ -18,6 +18,7 @@ from app.handling.batch import SourceKey
 from app.handling.cache import ContactCache
 from app.handling.checks import checks_on
 from app.handling.erasing import Eraser
+from app.handling.halts import Halts
 from app.handling.holdings import Holdings
 from app.handling.horizon import Horizon
 from app.handling.lag import measure
@@ -45,14 +46,14 @@ class Incarnation:
         suspects: set[SourceKey],
         batch_limit: int,
         stall: StallGuard,
-        halted: dict[int, str],
+        halts: Halts,
     ) -> None:
         self._parts = parts
         self._owner = owner
         self._rejected = rejected
         self._outlet = parts.outlet(owner)
         self._cache = ContactCache(parts.settings.lane.cache_max_bytes)
-        self.holdings = Holdings(parts, owner, self._cache, stall, halted)
+        self.holdings = Holdings(parts, owner, self._cache, stall, halts)
         self._alarm = Alarm()
         self.pipeline = Pipeline(
             parts,

@@ -17,6 +17,7 @@ import structlog
 
 from app.errors import Halted, Poison, RowRejected, Unavailable, Unclean
 from app.handling.batch import SourceKey
+from app.handling.halts import Halts
 from app.handling.incarnation import Incarnation
 from app.handling.parts import Parts
 from app.handling.stall import StallGuard
@@ -47,7 +48,7 @@ class Lane:
         self._rejected: dict[SourceKey, Poison] = {}
         self._suspects: set[SourceKey] = set()
         self._batch_limit = settings.lane.batch_max_interactions
-        self._halted: dict[int, str] = {}
+        self._halts: Halts | None = None
         self._stall = StallGuard(settings.kafka.session_timeout_seconds / 2)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -56,11 +57,12 @@ class Lane:
         if parts is None:
             return
         reason = "start"
+        halts = self._halts = Halts(parts.lane, self._metrics)
         ticking = asyncio.create_task(self._stall.tick())
         try:
             while not stop.is_set():
                 self._metrics.incarnations.labels(reason).inc()
-                reason = await self._live(parts, stop)
+                reason = await self._live(parts, halts, stop)
                 if reason in ("unclean", "fenced", "unavailable"):
                     await self._back_off(stop)
         finally:
@@ -73,20 +75,20 @@ class Lane:
         current = self._current
         if current is None or not current.is_up:
             return Health(ready=False, reasons=[self._trouble])
-        halted = current.holdings.halted
-        reasons = list(halted.values())
+        halts = current.holdings.halts
+        reasons = halts.messages
         trouble = current.trouble()
         if trouble is not None:
             reasons.append(trouble)
-        waiting = [p for p in current.holdings.waiting if p not in halted]
+        waiting = [p for p in current.holdings.waiting if p not in halts]
         if waiting:
             reasons.append(f"partitions being taken over: {waiting}")
         return Health(ready=not reasons, reasons=reasons)
 
     def assigned(self, partitions: frozenset[int]) -> None:
         """What stays here stays halted, for as long as this process lives."""
-        for gone in self._halted.keys() - partitions:
-            del self._halted[gone]
+        if self._halts is not None:
+            self._halts.keep(partitions)
         if self._current is not None:
             self._current.holdings.assigned(partitions)
 
@@ -108,7 +110,7 @@ class Lane:
                 return parts
         return None
 
-    async def _live(self, parts: Parts, stop: asyncio.Event) -> str:
+    async def _live(self, parts: Parts, halts: Halts, stop: asyncio.Event) -> str:
         """One incarnation; returns why it ended."""
         if self._stall.was_stalled():
             # The group may have given everything away meanwhile: what it said before is void.
@@ -122,7 +124,7 @@ class Lane:
             self._suspects,
             self._batch_limit,
             self._stall,
-            self._halted,
+            halts,
         )
         self._current = incarnation
         started = time.monotonic()

@@ -78,6 +78,11 @@ class OwnedPartition:
         if self._pending == 0:
             self._settled.set()
 
+    @property
+    def is_settled(self) -> bool:
+        """Everything decided is published."""
+        return self._pending == 0
+
     async def settled(self) -> None:
         """Wait until everything decided is published."""
         await self._settled.wait()

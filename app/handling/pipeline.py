@@ -23,6 +23,7 @@ from app.handling.parts import Deciding, Firing, Parts
 from app.handling.ports import Outlet, Position
 from app.handling.records import OutputRecord, SourceRecord
 from app.storage import apply as applying
+from app.storage.halts import HaltReason
 from app.storage.rows import CheckRow
 from app.telemetry.aggregate import observe_all
 
@@ -235,11 +236,14 @@ class Pipeline:
         for owned, records in batch.fetched:
             many = owned.too_many_dead(len(records), dead[owned.partition], self._dead_limits)
             if many is not None and owned.is_active:
-                self._holdings.halt(
+                row = self._holdings.halt(
                     owned.partition,
                     f"partition {owned.partition}: {many}. Look at them (funnel deadletters list),"
-                    " mend the producer or the model, then restart this worker to go on.",
+                    " mend the producer or the model, then go on with"
+                    f" `funnel lane resume {self._parts.lane} {owned.partition}`.",
+                    HaltReason.DEAD_LETTERS,
                 )
+                batch.halts.append(row)
 
     def _observe(self, batches: Sequence[DecidedBatch], started: float) -> None:
         metrics = self._parts.metrics

@@ -27,7 +27,7 @@ class DataCheck:
         self.is_valid: Callable[[Any], bool] = validator.is_valid
         self._errors = validator.iter_errors
         self._schema = whole
-        self._names = frozenset(_property_names(schema)) | required
+        self._names = frozenset(property_names(schema)) | required
 
     def explain(self, data: Any) -> Poison:
         error = next(iter(self._errors(data)))
@@ -70,10 +70,11 @@ def _description(schema: Any, path: Sequence[str | int]) -> str | None:
         return None
 
 
-def _property_names(schema: Any) -> set[str]:
+def property_names(schema: Any) -> set[str]:
+    """Every name that it, or any of several, knows."""
     if isinstance(schema, list | tuple):
-        return {name for part in schema for name in _property_names(part)}
+        return {name for part in schema for name in property_names(part)}
     if not isinstance(schema, Mapping):
         return set()
     own = set(schema["properties"]) if isinstance(schema.get("properties"), Mapping) else set()
-    return own.union(*map(_property_names, schema.values()))
+    return own.union(*map(property_names, schema.values()))

@@ -16,7 +16,16 @@ import msgspec
 
 from app.errors import Fenced, FunnelError, RowRejected, Unclean
 from app.failpoints import Failpoint, hit
-from app.storage import apply_accounts, apply_erasures, apply_lists, fence, flows, models
+from app.storage import (
+    apply_accounts,
+    apply_erasures,
+    apply_lists,
+    command_results,
+    fence,
+    flows,
+    halts,
+    models,
+)
 from app.storage.copy_binary import CONTACT_COLUMNS, HISTORY_COLUMNS, contact_rows, history_rows
 from app.storage.faults import DRIVER_ERRORS, described, meaning
 from app.storage.rows import ApplyBatch, DeadLetterRow
@@ -68,8 +77,9 @@ ON CONFLICT (partition, tenant, contact_id, chunk) DO UPDATE SET body = excluded
 
 _DEAD_LETTER: Final = """
 INSERT INTO dead_letter (partition, lane, topic, source_partition, source_offset, reason, message,
-    exception, failed_at, key, value, headers, timestamp_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    exception, failed_at, key, value, headers, timestamp_ms, type, source,
+    redriven)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
 _COUNT: Final = """
@@ -124,6 +134,10 @@ async def apply(
                 gone = {(key[0], key[1], key[3]) for key in batch.accounts.erased}
                 await apply_erasures.look_here(connection, batch.lane, gone)
         await _write_rare(connection, batch)
+        if batch.results:
+            await command_results.write(connection, batch.results)
+        if batch.halts:
+            await halts.write(connection, batch.lane, batch.halts)
         if batch.erasures:
             await apply_erasures.write(connection, batch.erasures)
         if batch.activations or batch.sweeps:
@@ -207,7 +221,7 @@ def _dead_letter(lane: str, row: DeadLetterRow) -> tuple[object, ...]:
     return (
         row.partition, lane, row.topic, row.source_partition, row.source_offset, row.reason,
         row.message, row.exception, row.failed_at, row.key, row.value,
-        msgspec.msgpack.encode(row.headers), row.timestamp_ms,
+        msgspec.msgpack.encode(row.headers), row.timestamp_ms, row.type, row.source, row.redriven,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import asyncpg
 
 from app.errors import Unclean
 from app.failpoints import Failpoint, hit
+from app.storage import command_results
 from app.storage.rows import ErasureRow
 
 _CONTACT: Final = """
@@ -71,6 +72,7 @@ async def write(connection: asyncpg.Connection, rows: Sequence[ErasureRow]) -> N
                 f"DELETE FROM {table} WHERE partition = $1 AND tenant = $2 AND contact_id = $3",  # noqa: S608
                 *key,
             )
+        await command_results.forget(connection, row.tenant, row.contact_id)
         hit(Failpoint.APPLY_BEFORE_ERASURE)
         await connection.execute(_UNNAME, *key, NAMING_MIN_CHARS)
         hit(Failpoint.APPLY_BEFORE_ERASURE)

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import asyncpg
 
 from app.failpoints import Failpoint, hit
+from app.storage import command_results
 from app.storage.faults import reading
 
 TIMEOUTS: Final = (
@@ -161,6 +162,13 @@ async def delete_dead_letters(
             partition,
             ids,
         )
+
+
+async def forget_commands(connection: asyncpg.Connection, jobs: Sequence[Job]) -> None:
+    """What batches of this partition have decided about commands, unaware of the erasure."""
+    with reading("blanking results of commands"):
+        for job in jobs:
+            await command_results.forget(connection, job.tenant, job.contact_id)
 
 
 async def finish(connection: asyncpg.Connection, jobs: Sequence[Job]) -> None:

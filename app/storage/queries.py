@@ -16,11 +16,10 @@ from app.storage.rows import (
     PartitionRow,
     StoredChange,
     StoredContact,
-    StoredDeadLetter,
 )
-from app.storage.stored import as_change, as_dead_letter, as_lane, as_partition
+from app.storage.stored import as_change, as_lane, as_partition
 from app.storage.tables import contact as contact_table
-from app.storage.tables import contact_log, counter, dead_letter, lane_partition, stage_change
+from app.storage.tables import contact_log, counter, lane_partition, stage_change
 from app.storage.tables import lane as lane_table
 
 
@@ -126,18 +125,6 @@ async def stage_counts(engine: AsyncEngine, tenant: str | None = None) -> dict[s
     if tenant is not None:
         query = query.where(counter.c.tenant == tenant)
     return {row[0]: int(row[1]) for row in await _rows(engine, query)}
-
-
-async def dead_letters(
-    engine: AsyncEngine, *, limit: int, reason: str | None = None, before: int | None = None
-) -> list[StoredDeadLetter]:
-    """Newest first; `before` is the id of the last one already seen."""
-    query = select(dead_letter).order_by(dead_letter.c.id.desc()).limit(limit)
-    if reason is not None:
-        query = query.where(dead_letter.c.reason == reason)
-    if before is not None:
-        query = query.where(dead_letter.c.id < before)
-    return [as_dead_letter(row) for row in await _rows(engine, query)]
 
 
 async def database_bytes(engine: AsyncEngine) -> int:

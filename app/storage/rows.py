@@ -9,6 +9,8 @@ from app.domain.interaction import Microseconds
 from app.domain.listing import Deals, Listing
 from app.domain.personal import Profile
 from app.storage.account_rows import AccountRows
+from app.storage.command_results import CommandResultRow
+from app.storage.halts import HaltRow
 from app.storage.models import ActivationRow, SweepRow
 
 Offsets = tuple[int, ...]
@@ -139,6 +141,11 @@ class DeadLetterRow(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None
     headers: list[tuple[str, bytes | None]]
     timestamp_ms: int
+    type: str | None = None
+    """As it says itself, like its source; None: nothing that can be read."""
+    source: str | None = None
+    redriven: int = 0
+    """How often it was sent again before it failed this time."""
 
 
 class StoredDeadLetter(msgspec.Struct, frozen=True, gc=False):
@@ -147,6 +154,10 @@ class StoredDeadLetter(msgspec.Struct, frozen=True, gc=False):
     id: int
     lane: str
     row: DeadLetterRow
+    redriven: int = 0
+    """How often it was sent again."""
+    redriven_at: Microseconds | None = None
+    redriven_by: str | None = None
 
 
 class LaneRow(msgspec.Struct, frozen=True):
@@ -209,6 +220,8 @@ class ApplyBatch(msgspec.Struct, frozen=True):
     """Last: a contact's other rows of the batch are not written, or go with the rest."""
     activations: list[ActivationRow] = []
     sweeps: list[SweepRow] = []
+    results: list[CommandResultRow] = []
+    halts: list[HaltRow] = []
     listings: list[ListingRow] = []
     profiles: list[ProfileRow] = []
     deals: list[DealsRow] = []

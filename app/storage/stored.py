@@ -32,6 +32,10 @@ def as_partition(row: Row[*tuple[Any, ...]]) -> PartitionRow:
     )
 
 
+def as_moment(at: Microseconds) -> datetime:
+    return _EPOCH + timedelta(microseconds=at)
+
+
 def microseconds(at: datetime) -> Microseconds:
     return (at - _EPOCH) // timedelta(microseconds=1)
 
@@ -82,5 +86,10 @@ def as_dead_letter(row: Row[*tuple[Any, ...]]) -> StoredDeadLetter:
             value=row.value,
             headers=msgspec.msgpack.decode(row.headers, type=list[tuple[str, bytes | None]]),
             timestamp_ms=row.timestamp_ms,
+            type=row.type,
+            source=row.source,
         ),
+        redriven=row.redriven,
+        redriven_at=None if row.redriven_at is None else microseconds(row.redriven_at),
+        redriven_by=row.redriven_by,
     )

@@ -161,6 +161,11 @@ dead_letter = Table(
     Column("value", LargeBinary),
     _must("headers", LargeBinary),
     _must("timestamp_ms", BigInteger),
+    Column("type", Text),
+    Column("source", Text),
+    Column("redriven", Integer, nullable=False, server_default=text("0")),
+    Column("redriven_at", _TIME),
+    Column("redriven_by", Text),
     PrimaryKeyConstraint("partition", "id"),
     Index("dead_letter_id", "id"),
     comment="headers is MessagePack: [[name, value or nil], …]",
@@ -304,6 +309,47 @@ model_timeline = Table(
     Column("swept_at", _TIME),
     PrimaryKeyConstraint("partition", "tenant", "generation"),
     comment="activated_by: the command's id; the sweep has done contacts up to cursor",
+)
+
+command_result = Table(
+    "command_result",
+    metadata,
+    _must("tenant", _KEY),
+    _must("command_id", _KEY),
+    Column("contact_id", _KEY),
+    _must("type", Text),
+    _must("source", Text),
+    _must("actor", _KEY),
+    Column("scope", Text),
+    Column("fingerprint", LargeBinary),
+    _must("received_at", _TIME),
+    _must("state", Text),
+    Column("decided_at", _TIME),
+    Column("reason", Text),
+    Column("message", Text),
+    Column("stage", Text),
+    Column("seq", Integer),
+    Column("moves", JSON),
+    PrimaryKeyConstraint("tenant", "command_id"),
+    Index("command_result_age", "received_at"),
+    Index("command_result_tenant", "tenant", "received_at", "command_id"),
+    Index("command_result_contact", "tenant", "contact_id", "received_at", "command_id"),
+    Index("command_result_actor", "tenant", "actor", "received_at", "command_id"),
+    comment="led by no partition: a command is asked for by its id; contact_id, message, moves"
+    " and seq go with an erasure",
+)
+
+lane_halt = Table(
+    "lane_halt",
+    metadata,
+    _must("lane", Text),
+    _must("partition", Integer),
+    _must("reason", Text),
+    _must("message", Text),
+    _must("until_resumed", Boolean),
+    _must("halted_at", _TIME),
+    PrimaryKeyConstraint("lane", "partition"),
+    comment="partitions that let nothing in; until_resumed: also after a restart, anywhere",
 )
 
 # What lists, searches and counts read (0005)

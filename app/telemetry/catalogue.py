@@ -71,6 +71,9 @@ CATALOGUE: Final = (
     ),
     Metric("takeovers_total", "counter", "Partitions taken over"),
     Metric("takeover_seconds", "histogram", "Assigned to first record accepted", buckets=_TAKEOVER),
+    Metric(
+        "partitions_halted", "gauge", "Partitions that wait for `funnel lane resume`", ("lane",)
+    ),
     Metric("fences_total", "counter", "Predecessors fenced"),
     Metric("rebalances_total", "counter", "Group rebalances seen"),
     Metric("incarnations_total", "counter", "Lives of the lane, by why it began", ("reason",)),

@@ -39,6 +39,7 @@ class Metrics:
     outbox_oldest_seconds: Gauge
     takeovers: Counter
     takeover_seconds: Histogram
+    partitions_halted: Gauge
     fences: Counter
     rebalances: Counter
     incarnations: Counter

@@ -16,15 +16,19 @@ RARE: Final = (
     Failpoint.APPLY_BEFORE_ACCOUNTS,
     Failpoint.APPLY_BEFORE_ERASURE,
     Failpoint.APPLY_BEFORE_MODELS,
+    Failpoint.APPLY_BEFORE_RESULTS,
+    Failpoint.APPLY_BEFORE_HALTS,
 )
-FAMILIES: Final = ("incarnation", "takeover", "load", "apply", "publish", "release")
+FAMILIES: Final = ("incarnation", "takeover", "halts", "load", "apply", "publish", "release")
 REQUIRED: Final = ("takeover.", "apply.", "publish.")
 BY_CHANCE: Final = {
     Failpoint.APPLY_BEFORE_ROLLBACK,
     Failpoint.APPLY_BEFORE_ERASURE,
     Failpoint.APPLY_BEFORE_MODELS,
+    Failpoint.APPLY_BEFORE_HALTS,
 }
-"""Nobody is erased and no model activated in a chaos run (test_erasure and test_activation do).
+"""Nobody is erased, no model activated and no partition halted in a chaos run (test_erasure,
+test_activation and test_halts do).
 A successor ends the sessions of whom it fences, so few fenced applies live to roll back; what a
 failure there leaves is tested at the apply itself (tests/storage)."""
 OFTEN: Final = ("publish", "apply", "load.before_contacts")

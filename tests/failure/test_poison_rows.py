@@ -139,7 +139,7 @@ async def test_dead_letters_in_a_row_halt_their_partition_and_say_so(rig: Rig) -
     assert (await rig.known_row(0)).next_offsets[0] <= 5
 
 
-async def test_a_halted_partition_stays_halted_until_it_goes_elsewhere_or_the_worker_restarts(
+async def test_a_halted_partition_stays_halted_through_rebalances_and_new_incarnations(
     rig: Rig,
 ) -> None:
     lane = rig.lane(dead_letters={"stop_after_consecutive": 2})

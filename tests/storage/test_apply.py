@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.changes import SealedChunk
-from app.storage import apply, contacts, ownership, queries
+from app.storage import apply, contacts, dead_letter_queries, ownership, queries
 from app.storage.days import ensure_segment_days
+from app.storage.dead_letter_queries import Wanted
 from app.storage.rows import CounterDelta, SealedRow, StoredChange
 from tests.storage.batches import (
     DAY,
@@ -147,7 +148,7 @@ async def test_a_dead_letter_reads_back_verbatim(
 ) -> None:
     letters = [dead_letter(), dead_letter(key=None, value=None, headers=[], reason="too_large")]
     await applied(mine, batch(dead_letters=letters))
-    found = await queries.dead_letters(reads, limit=10)
+    found = await dead_letter_queries.newest(reads, Wanted(), limit=10)
     assert [each.row for each in reversed(found)] == letters
 
 

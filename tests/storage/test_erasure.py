@@ -32,6 +32,7 @@ KEPT_ELSEWHERE = {
     "account_member": "by the account lane, when it is told",
     "account_change": "by the account lane, when it is told",
     "erasure_job": "until it is done",
+    "command_result": "its rows name the contact no more, and stay",
 }
 
 

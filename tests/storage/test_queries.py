@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain.changes import SealedChunk
 from app.errors import RowRejected, SettingsError, Unavailable
 from app.settings import Database
-from app.storage import contacts, ownership, queries
+from app.storage import contacts, dead_letter_queries, ownership, queries
 from app.storage.connect import connect
+from app.storage.dead_letter_queries import Wanted
 from app.storage.engine import engine
 from app.storage.rows import ContactRow, CounterDelta, HistoryRow, SealedRow, StoredContact
 from tests.storage.batches import (
@@ -164,10 +165,10 @@ async def test_dead_letters_are_paged_newest_first(
 ) -> None:
     letters = [dead_letter(source_offset=n, reason="ab"[n % 2]) for n in range(5)]
     await applied(mine, batch(dead_letters=letters))
-    first = await queries.dead_letters(reads, limit=2)
-    then = await queries.dead_letters(reads, limit=9, before=first[-1].id)
+    first = await dead_letter_queries.newest(reads, Wanted(), limit=2)
+    then = await dead_letter_queries.newest(reads, Wanted(), limit=9, before=first[-1].id)
     assert [each.row.source_offset for each in first + then] == [4, 3, 2, 1, 0]
-    of_a = await queries.dead_letters(reads, limit=9, reason="a")
+    of_a = await dead_letter_queries.newest(reads, Wanted(reason="a"), limit=9)
     assert [each.row.source_offset for each in of_a] == [4, 2, 0]
     assert first[0].lane == LANE
 

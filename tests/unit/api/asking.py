@@ -1,17 +1,21 @@
 """The API in memory: whole, but nothing behind it answers; Kafka may be a list."""
 
+import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import msgspec
 
 from app import bootstrap_api
 from app.api.access import Access
 from app.api.application import make_application
+from app.api.command_log import CommandLog
+from app.api.command_waits import CommandWaits
 from app.api.commands import Commands
 from app.api.edge import Edge
 from app.api.intake import Intake, Outgoing
@@ -20,9 +24,11 @@ from app.api.publishing import Publishing
 from app.api.tenant_types import TenantTypes
 from app.api.tokens import read_tokens
 from app.bootstrap_api import ROUTES, build_api
+from app.domain.command_outcome import CommandState
 from app.domain.rules import Rules
 from app.models import load_rules
 from app.settings import Kafka, Settings, load
+from app.storage.command_queries import NewCommand, StoredCommand
 from app.telemetry.metrics import Metrics
 
 NOWHERE = {
@@ -91,13 +97,40 @@ class Kept(Intake):
         return [json.loads(record.value) for record in self.records]
 
 
+class Noted(CommandLog):
+    """PostgreSQL as a dict; a test decides."""
+
+    def __init__(self, waits_max: int = 2) -> None:
+        self.rows: dict[tuple[str, str], StoredCommand] = {}
+        self.is_noted = asyncio.Event()
+        self.waits = CommandWaits(self._decided, waits_max=waits_max)
+
+    async def note(self, new: NewCommand) -> StoredCommand:
+        row = StoredCommand(
+            **msgspec.structs.asdict(new), received_at=1, state=CommandState.PENDING,
+            decided_at=None, reason=None, message=None, stage=None, seq=None, moves=[],
+        )  # fmt: skip
+        self.is_noted.set()
+        return self.rows.setdefault((new.tenant, new.command_id), row)
+
+    def decide(self, **result: Any) -> None:
+        """All that are there."""
+        for key, row in self.rows.items():
+            self.rows[key] = msgspec.structs.replace(row, **result)
+
+    async def _decided(self, keys: Collection[tuple[str, str]]) -> list[StoredCommand]:
+        return [self.rows[key] for key in keys if self.rows[key].state != CommandState.PENDING]
+
+
 async def default_model(tenant: str) -> list[Rules]:
     """Nothing was activated."""
     return [load_rules("b2b-default@1")]
 
 
 @asynccontextmanager
-async def writing(token: str = "everything") -> AsyncIterator[tuple[httpx.AsyncClient, Kept]]:
+async def writing(
+    token: str = "everything", log: CommandLog | None = None
+) -> AsyncIterator[tuple[httpx.AsyncClient, Kept]]:
     """What it writes is kept."""
     kept, found = Kept(), settings()
     checker = bootstrap_api.make_checker(found, TenantTypes(default_model, time.monotonic))
@@ -105,7 +138,7 @@ async def writing(token: str = "everything") -> AsyncIterator[tuple[httpx.AsyncC
     parts = {
         **bootstrap_api._parts(found, database, kept),
         "publishing": Publishing(checker, kept, batch_max=BATCH_MAX),
-        "commands": Commands(checker, kept),
+        "commands": Commands(checker, kept, log or Noted(), wait_max_seconds=2.0),
     }
     access = Access(read_tokens(TOKENS), None, is_open=False)
     inner = make_application(

@@ -1,14 +1,19 @@
 """What people decide becomes an interaction on the commands topic, in the token's name, once."""
 
+import asyncio
 from typing import Any
 
+import httpx
 import pytest
 
 from app.api.command_types import COMMANDS
+from app.domain.command_outcome import CommandState
 from app.domain.topics import Topic
-from tests.unit.api.asking import Kept, writing
+from tests.unit.api.asking import Kept, Noted, writing
 
 CALL = {"command": "log_call", "data": dict(COMMANDS["log_call"].example)}
+
+KEY = {"idempotency-key": "k1"}
 
 
 async def sent(
@@ -91,3 +96,79 @@ async def test_a_command_is_small() -> None:
     status, told, kept = await sent({"command": "log_call", "data": {"note": "x" * 65_536}})
     assert (status, told["type"]) == (413, "urn:funnel:problem:too-large")
     assert kept.records == []
+
+
+async def test_the_answer_is_the_command_as_it_stands() -> None:
+    async with writing() as (client, _):
+        answer = await client.post("/v1/contacts/crm-1/commands", json=CALL, headers=KEY)
+    told = answer.json()
+    assert (told["state"], told["command"], told["actor"]) == ("pending", "log_call", "everything")
+    assert (told["scope"], told["contact_id"]) == ("contacts:command", "crm-1")
+    assert answer.headers["location"] == f"/v1/commands/{told['command_id']}"
+    assert "preference-applied" not in answer.headers
+
+
+async def test_the_same_again_has_the_same_answer_and_is_sent_until_it_is_decided() -> None:
+    log = Noted()
+    async with writing(log=log) as (client, kept):
+        first = await client.post("/v1/contacts/crm-1/commands", json=CALL, headers=KEY)
+        again = await client.post("/v1/contacts/crm-1/commands", json=CALL, headers=KEY)
+        log.decide(state=CommandState.ACCEPTED)
+        last = await client.post("/v1/contacts/crm-1/commands", json=CALL, headers=KEY)
+    assert again.json() == first.json()
+    assert (last.status_code, last.json()["state"]) == (202, "accepted")
+    assert len(kept.records) == 2
+    assert kept.events[0] == kept.events[1]
+
+
+@pytest.mark.parametrize(
+    ("contact", "body"),
+    [
+        ("crm-2", CALL),
+        ("crm-1", {**CALL, "time": "2026-03-01T10:00:00Z"}),
+        ("crm-1", {**CALL, "data": {**CALL["data"], "duration_s": 1}}),  # type: ignore[dict-item]
+        ("crm-1", {"command": "assign", "data": {"user": "u-1"}}),
+    ],
+    ids=["contact", "time", "data", "command"],
+)
+async def test_a_key_is_for_one_decision(contact: str, body: Any) -> None:
+    async with writing(log=Noted()) as (client, kept):
+        await client.post("/v1/contacts/crm-1/commands", json=CALL, headers=KEY)
+        answer = await client.post(f"/v1/contacts/{contact}/commands", json=body, headers=KEY)
+    assert answer.status_code == 422
+    assert answer.json()["type"] == "urn:funnel:problem:idempotency-key-reused"
+    assert answer.json()["errors"][0]["field"] == "Idempotency-Key"
+    assert len(kept.records) == 1
+
+
+async def waited(log: Noted, prefer: str) -> httpx.Response:
+    async with writing(log=log) as (client, _):
+        headers = {**KEY, "prefer": prefer}
+        return await client.post("/v1/contacts/crm-1/commands", json=CALL, headers=headers)
+
+
+async def test_what_becomes_of_it_can_be_waited_for() -> None:
+    log = Noted()
+    asking = asyncio.create_task(waited(log, "respond-async, wait=1"))
+    await log.is_noted.wait()
+    log.decide(state=CommandState.REFUSED, reason="no_handoff_open", message="none", decided_at=2)
+    answer = await asking
+    assert (answer.status_code, answer.json()["reason"]) == (200, "no_handoff_open")
+    assert answer.headers["preference-applied"] == "wait=1"
+
+
+async def test_who_waits_in_vain_is_told_that_it_is_pending() -> None:
+    answer = await waited(Noted(), "wait=1")
+    assert (answer.status_code, answer.json()["state"]) == (202, "pending")
+    assert answer.headers["preference-applied"] == "wait=1"
+
+
+async def test_nobody_waits_for_ever_and_not_everybody_at_once() -> None:
+    log = Noted()
+    asking = asyncio.create_task(waited(log, "wait=100000"))
+    await log.is_noted.wait()
+    log.decide(state=CommandState.ACCEPTED, decided_at=2)
+    assert (await asking).headers["preference-applied"] == "wait=2"
+    full = await waited(Noted(waits_max=0), "wait=1")
+    assert full.status_code == 202
+    assert "preference-applied" not in full.headers

@@ -72,16 +72,16 @@ async def test_every_reference_leads_somewhere(description: Any) -> None:
 
 
 async def test_answers_have_examples_that_fit_their_schemas(description: Any) -> None:
-    shown = 0
+    shown: set[str] = set()
     for _, _, operation in operations(description):
         for status, answer in operation["responses"].items():
             for content in answer.get("content", {}).values():
                 for example in content.get("examples", {}).values():
                     assert status in ("200", "202")
-                    shown += 1
+                    shown.add(operation["operationId"])
                     schema = {**content["schema"], "components": description["components"]}
                     jsonschema_rs.Draft202012Validator(schema).validate(example["value"])
-    assert shown == len(ANSWERS)
+    assert shown == set(ANSWERS)
 
 
 async def test_the_examples_of_what_is_sent_are_accepted(description: Any) -> None:

@@ -17,7 +17,7 @@ from app.cli.main import app
 FUNNEL = [sys.executable, "-m", "app.cli.main"]
 COMMANDS = (
     *("demo", "dev", "worker", "migrate", "topics", "check-config", "publish", "tail"),
-    *("contact", "account", "lag", "deadletters", "model", "schemas"),
+    *("contact", "account", "lag", "deadletters", "model", "schemas", "commands", "lane"),
 )
 NOWHERE = {
     "FUNNEL_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
@@ -72,6 +72,15 @@ def test_help_loads_nothing_heavy() -> None:
     "args",
     [
         ["nonsense"],
+        ["deadletters", "redrive"],
+        ["deadletters", "redrive", "17", "--reason", "too_large"],
+        ["deadletters", "redrive", "--reason", "bad luck"],
+        ["deadletters", "redrive", "17", "--rate", "0"],
+        ["deadletters", "list", "--since", "yesterday"],
+        ["deadletters", "show", "0"],
+        ["commands", "list", "--state", "done"],
+        ["lane", "resume", "contacts"],
+        ["lane", "resume", "contacts", "3", "--all"],
         ["publish"],
         ["publish", "demo.requested"],
         ["publish", "demo.requested", "crm-1", "-f", "no equals sign"],

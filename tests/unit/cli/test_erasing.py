@@ -23,7 +23,7 @@ def test_what_the_service_would_refuse_is_not_sent() -> None:
     assert "schema_violation" in answer.stderr
 
 
-def test_the_command_names_contact_tenant_and_request() -> None:
-    event = _event("crm-1", "r-7", "acme")
+def test_the_command_names_contact_tenant_request_and_who_asks() -> None:
+    event = _event("crm-1", "r-7", "jo", "acme")
     assert (event["type"], event["subject"], event["tenantid"]) == (ERASURE, "crm-1", "acme")
-    assert event["data"] == {"request_id": "r-7"}
+    assert event["data"] == {"request_id": "r-7", "actor": "jo"}

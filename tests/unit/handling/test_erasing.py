@@ -21,6 +21,7 @@ class Jobs:
         self.jobs = list(jobs)
         self.read: list[tuple[int, int, tuple[str, ...]]] = []
         self.finished: list[str] = []
+        self.forgotten: list[str] = []
 
     async def read_jobs(self, _: Any, lane: str, partitions: Sequence[int]) -> list[Job]:
         return [job for job in self.jobs if job.partition in partitions]
@@ -46,7 +47,11 @@ class Jobs:
     async def read_dead_letters(self, *_: Any) -> list[Any]:
         return []
 
+    async def forget_commands(self, _: Any, jobs: Sequence[Job]) -> None:
+        self.forgotten += [job.contact_id for job in jobs]
+
     async def finish(self, _: Any, jobs: Sequence[Job]) -> None:
+        assert self.forgotten[-len(jobs) :] == [job.contact_id for job in jobs]
         self.finished += [job.contact_id for job in jobs]
         self.jobs = [job for job in self.jobs if job not in jobs]
 

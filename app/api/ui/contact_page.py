@@ -1,0 +1,137 @@
+"""One contact: who it is, where it stands and why, what is due, and what people may decide."""
+
+import json
+from secrets import token_urlsafe
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency as Given
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, QueryParameter
+from litestar.response import Redirect
+
+from app.api.contact_reading import ContactReading
+from app.api.principal import Principal, Scope
+from app.api.problems import not_found
+from app.api.ui.contact_actions import ACTIONS, CRITERIA, SAID
+from app.api.ui.contact_story import Story, read_story, read_why_not
+from app.api.ui.forms import BODY_MAX_BYTES, Form
+from app.api.ui.guarding import page
+from app.api.ui.ports import Decided, Decisions, Lists
+from app.api.ui.rendering import Renderer, link
+from app.api.ui.words import DAY
+
+KEY_OF_FORM: Final = "key"
+KEY_BYTES: Final = 16
+KEY_MAX_CHARS: Final = 64
+FIT_PARTS: Final = {
+    "name_and_company": "Name and company known",
+    "unwanted_domain": "Unwanted domain",
+    "company_size": "Company size in range",
+}
+
+Done = Annotated[str | None, QueryParameter(max_length=64)]
+Stage = Annotated[str | None, QueryParameter(max_length=64)]
+
+
+@get("/contacts/{contact_id:str}", **page(Scope.CONTACTS_READ))
+async def contact_page(
+    request: Request[Any, Any, Any],
+    key: Given[str],
+    principal: Given[Principal],
+    contacts: Given[ContactReading],
+    lists: Given[Lists],
+    decisions: Given[Decisions],
+    renderer: Given[Renderer],
+    done: Done = None,
+) -> Response[Any]:
+    story = await read_story(contacts, principal.tenant, key)
+    profile = await lists.profile(principal.tenant, key)
+    decided = await decisions.outcome(principal, done) if done else None
+    return renderer.page(
+        request,
+        "contact.html",
+        here="queue",
+        story=story,
+        profile=profile,
+        decided=decided,
+        said=_said(decided),
+        criteria=CRITERIA,
+        key=token_urlsafe(KEY_BYTES),
+        course=_course(story),
+        fit_parts=_fit_parts(story),
+        engagement_parts=_engagement_parts(story),
+    )
+
+
+@get("/contacts/{contact_id:str}/why-not", **page(Scope.CONTACTS_READ))
+async def why_not_part(
+    request: Request[Any, Any, Any],
+    key: Given[str],
+    principal: Given[Principal],
+    contacts: Given[ContactReading],
+    renderer: Given[Renderer],
+    stage: Stage = None,
+) -> Response[Any]:
+    """As a part of the page, or alone where there are no scripts."""
+    answer = await read_why_not(contacts, principal.tenant, key, stage or "")
+    return renderer.page(request, "why_not.html", here="queue", answer=answer, contact_id=key)
+
+
+@post(
+    "/contacts/{contact_id:str}/{action:str}",
+    request_max_body_size=BODY_MAX_BYTES,
+    status_code=303,
+    **page(Scope.CONTACTS_COMMAND),
+)
+async def decide(
+    key: Given[str],
+    action: FromPath[str],
+    principal: Given[Principal],
+    decisions: Given[Decisions],
+    form: Given[Form],
+) -> Response[Any]:
+    """The form's own key: sent twice, it counts once."""
+    asked = ACTIONS.get(action)
+    if asked is None:
+        raise not_found("action")
+    once = form.get(KEY_OF_FORM, "")[:KEY_MAX_CHARS] or token_urlsafe(KEY_BYTES)
+    decided = await decisions.decide(principal, key, once, asked.command, asked.data(form))
+    address = f"/contacts/{quote(key, safe='')}"
+    return Redirect(link(address, done=decided.command_id), status_code=303)
+
+
+def _said(decided: Decided | None) -> str:
+    return "" if decided is None else SAID.get(decided.command or "", "Done")
+
+
+def _course(story: Story) -> str | None:
+    """As the chart library has it: times, then one list for each line."""
+    if len(story.course) < 2:
+        return None
+    times = [point.at / 1_000_000 for point in story.course]
+    lines = (
+        [point.engagement / 1000 for point in story.course],
+        [point.fit / 1000 for point in story.course],
+        [point.priority / 1000 for point in story.course],
+    )
+    return json.dumps([times, *lines])
+
+
+def _fit_parts(story: Story) -> list[tuple[str, str]]:
+    return [
+        (FIT_PARTS.get(name, name.replace("_", " ").capitalize()), f"{points:+d}")
+        for name, points in story.parts.fit.items()
+    ]
+
+
+def _engagement_parts(story: Story) -> list[tuple[str, str]]:
+    return [
+        (f"Halves every {seconds / DAY:g} d", f"+{points / 1000:.1f}")
+        for seconds, points in story.parts.engagement.items()
+        if points >= 50
+    ]
+
+
+CONTACT_PAGES: list[HTTPRouteHandler] = [contact_page, why_not_part, decide]

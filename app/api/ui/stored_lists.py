@@ -1,0 +1,109 @@
+"""Lists and sums as the pages ask for them: by what the HTTP interface reads them with."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import cast, get_args
+
+from app.api.cursor import cursor_of, key_of
+from app.api.database import Database
+from app.api.funnel_shapes import Forecast, StageCount, Summary, flow_groups, forecast_item
+from app.api.list_shapes import ContactPage, Profile, contact_item
+from app.api.lists import Lists, PageKey, chosen_stages
+from app.api.problems import wrong_field
+from app.domain.interaction import Microseconds
+from app.domain.state import NONE
+from app.domain.timestamps import format_rfc3339
+from app.storage import funnel_queries, list_queries, queries
+from app.storage.funnel_queries import By, Period
+from app.storage.list_queries import Sort, Wanted
+
+TEXT_MAX_CHARS = 128
+
+
+class StoredLists:
+    def __init__(self, database: Database, lists: Lists, clock: Callable[[], Microseconds]) -> None:
+        self._database = database
+        self._lists = lists
+        self._clock = clock
+
+    async def contacts(
+        self, tenant: str, filters: Mapping[str, str], *, limit: int, after: str | None
+    ) -> ContactPage:
+        sort = filters.get("sort", "follow-up")
+        if sort not in get_args(Sort):
+            raise wrong_field("sort", f"must be one of {', '.join(get_args(Sort))}")
+        temperature = filters.get("temperature")
+        if temperature not in (None, *list_queries.TEMPERATURES):
+            raise wrong_field("temperature", "must be hot, warm or cold")
+        rules = await self._lists.rules_of(tenant)
+        wanted = Wanted(
+            tenant,
+            chosen_stages(filters.get("stage"), filters.get("owner_team"), rules),
+            temperature,
+            filters.get("owner"),
+            filters.get("account"),
+            filters.get("channel"),
+            filters.get("campaign"),
+        )
+        text = filters.get("text", "")[:TEXT_MAX_CHARS] or None
+        order = cast(Sort, sort)
+        rows, is_cut = await self._lists.page(
+            wanted, order, limit + 1, key_of(after, PageKey), text
+        )
+        goes_on = cursor_of(rows[limit - 1].key(order)) if len(rows) > limit else None
+        return ContactPage([contact_item(each, rules) for each in rows[:limit]], goes_on, is_cut)
+
+    async def profile(self, tenant: str, contact_id: str) -> Profile | None:
+        home = await self._database.home_of(tenant, contact_id)
+        rules = await self._lists.rules_of(tenant)
+        stages = (*list_queries.all_stages(rules), NONE)
+        rows = await list_queries.contacts(
+            self._database.engine,
+            Wanted(tenant, stages),
+            sort="updated",
+            limit=1,
+            among=[(home, contact_id)],
+        )
+        return contact_item(rows[0], rules).profile if rows else None
+
+    async def summary(
+        self,
+        tenant: str,
+        since: date,
+        until: date,
+        *,
+        by: By = "none",
+        channel: str | None = None,
+        campaign: str | None = None,
+    ) -> Summary:
+        engine, period = self._database.engine, Period(since, until)
+        if by in ("channel", "campaign") or channel or campaign:
+            period = _whole_months(period)
+            moved = await funnel_queries.moves_by_touch(
+                engine, tenant, period, by, channel=channel, campaign=campaign
+            )
+        else:
+            moved = await funnel_queries.moves(engine, tenant, period, by)
+        counts = await queries.stage_counts(engine, tenant)
+        rules = await self._lists.rules_of(tenant)
+        stages = [
+            each
+            for each in list_queries.all_stages(rules)
+            if each in rules.stages or each in counts
+        ]
+        return Summary(
+            since=period.since.isoformat(),
+            until=period.until.isoformat(),
+            by=by,
+            stages=[StageCount(each, counts.get(each, 0)) for each in stages],
+            groups=flow_groups(by, moved, stages),
+        )
+
+    async def forecast(self, tenant: str) -> Forecast:
+        found = await funnel_queries.forecast(self._database.engine, tenant)
+        return Forecast(format_rfc3339(self._clock()), [forecast_item(each) for each in found])
+
+
+def _whole_months(period: Period) -> Period:
+    following = (period.until.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return Period(period.since.replace(day=1), following - timedelta(days=1))
