@@ -11,6 +11,7 @@ import asyncpg
 
 from app.errors import Unclean
 from app.failpoints import Failpoint, hit
+from app.storage.delivery_upkeep import blank_contact
 from app.storage.rows import ErasureRow
 
 _CONTACT: Final = """
@@ -57,6 +58,8 @@ async def write(connection: asyncpg.Connection, rows: Sequence[ErasureRow]) -> N
             )
         hit(Failpoint.APPLY_BEFORE_ERASURE)
         await connection.execute(_ERASED, row.digest, row.erased_at)
+        hit(Failpoint.APPLY_BEFORE_ERASURE)
+        await blank_contact(connection, row.digest)
         hit(Failpoint.APPLY_BEFORE_ERASURE)
         await connection.execute(_EVERYWHERE, row.tenant, row.contact_id)
 

@@ -45,6 +45,8 @@ class Metrics:
     timers_due: Gauge
     timers_late_seconds: Histogram
     sla_breaches: Counter
+    webhook_deliveries: Counter
+    webhook_deliveries_pending: Gauge
     ready: Gauge
     build_info: Gauge
 
