@@ -27,6 +27,7 @@ from app.api.readiness import Readiness
 from app.api.tenant_types import TenantTypes
 from app.api.timeline import timeline
 from app.api.tokens import read_tokens
+from app.api.webhooks import WEBHOOK_ROUTES, Subscriptions
 from app.bootstrap import INPUTS, for_accounts, now
 from app.domain.rules import Rules
 from app.domain.timeline import EVER, Ruling
@@ -49,6 +50,7 @@ ROUTES = (
     *COMMAND_ROUTES,
     *ACCOUNT_ROUTES,
     *MODEL_ROUTES,
+    *WEBHOOK_ROUTES,
     *OPERATION_ROUTES,
 )
 
@@ -118,6 +120,7 @@ def _parts(settings: Settings, database: Database, intake: Intake) -> dict[str, 
         "lags": LagReading(settings.kafka, database, lanes, time.time),
         "publishing": Publishing(checker, intake, batch_max=batch_max),
         "commands": Commands(checker, intake),
+        "subscriptions": Subscriptions(database, settings.webhooks),
     }
 
 

@@ -86,6 +86,7 @@ def _openapi(version: str) -> OpenAPIConfig:
             Tag("Contacts", "Stage, history, reasons; and what people decide"),
             Tag("Accounts", "Organisations as their contacts make them"),
             Tag("Models", "The funnel's rules"),
+            Tag("Webhooks", "Events to receivers, signed as Standard Webhooks"),
             Tag("Operations", "Dead letters, lag, probes"),
         ],
     )

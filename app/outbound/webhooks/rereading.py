@@ -1,6 +1,8 @@
 """An event that is to be delivered again: its body was not kept, so it is read where it stands."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import asyncpg
@@ -17,14 +19,16 @@ from app.storage.erasure import digest_of, erasures_among, read_secret
 
 READ_SECONDS: Final = 3.0
 
+Connecting = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]
+"""A connection to PostgreSQL of one's own."""
+
 
 class Rereader:
     """One at a time: it is rare."""
 
-    def __init__(self, kafka: Kafka, connection: asyncpg.Connection) -> None:
-        """`connection`: nobody else uses it."""
+    def __init__(self, kafka: Kafka, connecting: Connecting) -> None:
         self._kafka = kafka
-        self._connection = connection
+        self._connecting = connecting
         self._reading = asyncio.Lock()
 
     async def body(self, claim: Claim) -> bytes | Failure:
@@ -37,9 +41,10 @@ class Rereader:
             event = None if record is None else read_event(record.headers, record.value)
             if event is None or event.id != claim.event_id:
                 return Failure.RECORD_GONE
-            secret = await read_secret(self._connection)
-            digests = [digest_of(secret, key) for key in event.contacts]
-            erased = await erasures_among(self._connection, digests)
+            async with self._connecting() as connection:
+                secret = await read_secret(connection)
+                digests = [digest_of(secret, key) for key in event.contacts]
+                erased = await erasures_among(connection, digests)
         is_erased = any(event.decided_at < at for at in erased.values())
         return Failure.ERASED if is_erased else event.body
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final
 
 import asyncpg
@@ -43,7 +44,6 @@ class Webhooks:
         self._metrics = metrics
         self._vault = vault
         self._troubles: dict[str, str] = {}
-        self._recorded: Callable[[], None] = lambda: None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then what is under way may end. RevisionError, TopicsError."""
@@ -52,7 +52,19 @@ class Webhooks:
                 "webhook secrets are stored as they are: set FUNNEL_WEBHOOKS__SECRET_KEY to seal"
                 " them"
             )
-        lives = {"recording": self._record, "delivering": self._deliver, "upkeep": self._keep}
+        sender = Sender(self._settings.webhooks)
+        dispatcher = Dispatcher(
+            self._settings.webhooks,
+            sender,
+            self._vault,
+            Rereader(self._settings.kafka, self._connection),
+            self._metrics.webhook_deliveries,
+        )
+        lives: dict[str, Life] = {
+            "recording": partial(self._record, dispatcher),
+            "delivering": partial(self._deliver, dispatcher),
+            "upkeep": self._keep,
+        }
         self._troubles = dict.fromkeys(lives, "not started yet")
         tasks = [
             asyncio.create_task(self._relive(name, life, stop)) for name, life in lives.items()
@@ -63,6 +75,8 @@ class Webhooks:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await dispatcher.cancel()
+            await sender.close()
 
     def health(self) -> Health:
         reasons = [f"{name}: {why}" for name, why in self._troubles.items()]
@@ -87,7 +101,7 @@ class Webhooks:
     def _is_well(self, name: str) -> None:
         self._troubles.pop(name, None)
 
-    async def _record(self, stop: asyncio.Event) -> None:
+    async def _record(self, dispatcher: Dispatcher, stop: asyncio.Event) -> None:
         settings = self._settings
         async with self._connection() as connection:
             await check_revision(connection)
@@ -102,24 +116,15 @@ class Webhooks:
                 await recorder.start()
                 while not stop.is_set():
                     if await recorder.step():
-                        self._recorded()
+                        dispatcher.wake()
                     self._is_well("recording")
             finally:
                 await _within(CLOSE_SECONDS, recorder.close())
 
-    async def _deliver(self, stop: asyncio.Event) -> None:
-        settings = self._settings.webhooks
-        async with self._connection() as connection, self._connection() as reread_on:
+    async def _deliver(self, dispatcher: Dispatcher, stop: asyncio.Event) -> None:
+        """The dispatcher outlives the connection: what its attempts come to is not forgotten."""
+        async with self._connection() as connection:
             await check_revision(connection)
-            sender = Sender(settings)
-            dispatcher = Dispatcher(
-                settings,
-                sender,
-                self._vault,
-                Rereader(self._settings.kafka, reread_on),
-                self._metrics.webhook_deliveries,
-            )
-            self._recorded = dispatcher.wake
             stopping = asyncio.create_task(_then(stop, dispatcher.wake))
             try:
                 while not stop.is_set():
@@ -129,8 +134,6 @@ class Webhooks:
                 await dispatcher.drain(connection, max(0.0, drain))
             finally:
                 stopping.cancel()
-                await dispatcher.cancel()
-                await sender.close()
 
     async def _keep(self, stop: asyncio.Event) -> None:
         settings = self._settings.webhooks
