@@ -99,7 +99,9 @@ async def _service(options: Options, say: Callable[[str], None]) -> AsyncIterato
         wipe=options.wipe,
         progress=say,
     ) as stack:
-        effective = settings.load_without_stack(**_addresses(stack, options))
+        effective = settings.load_without_stack(
+            **_addresses(stack, options), webhooks=_receivers_here(found)
+        )
         await _prepare(effective)
         say("starting the worker")
         async with _worker(effective, stack) as local:
@@ -122,6 +124,16 @@ def _addresses(stack: "EmbeddedStack", options: Options) -> dict[str, Any]:
     if options.http_port is not None:
         given["http"] = {"port": options.http_port}
     return given
+
+
+def _receivers_here(settings: "Settings") -> dict[str, Any]:
+    """Webhooks may lead to this machine, without TLS, unless told otherwise."""
+    here = {"allow_http": True, "allow_networks": "127.0.0.0/8, ::1/128"}
+    return {
+        name: value
+        for name, value in here.items()
+        if name not in settings.webhooks.model_fields_set
+    }
 
 
 async def _prepare(settings: "Settings") -> None:
@@ -156,21 +168,25 @@ async def _coordinators_are_up(settings: "Settings") -> None:
 @asynccontextmanager
 async def _worker(settings: "Settings", stack: "EmbeddedStack") -> AsyncIterator[Local]:
     from app.bootstrap import build_lanes
+    from app.bootstrap_webhooks import build_webhooks
     from app.cli.stack_file import StackFile, standing
     from app.runtime.http import HttpService
-    from app.runtime.lane import health_of, lane_services
+    from app.runtime.lane import LaneRunner, health_of, lane_services
     from app.runtime.shell import run
     from app.telemetry.metrics import Metrics
 
     metrics = Metrics()
     drain = settings.lane.drain_timeout_seconds
-    lanes = build_lanes(settings, metrics)
+    roles: dict[str, LaneRunner] = {
+        **build_lanes(settings, metrics),
+        "webhooks": build_webhooks(settings, metrics),
+    }
     http = HttpService(
-        lambda: health_of(lanes), metrics, host=settings.http.host, port=settings.http.port
+        lambda: health_of(roles), metrics, host=settings.http.host, port=settings.http.port
     )
 
     def services() -> list["Service"]:
-        return [http, *lane_services(lanes, drain_timeout_seconds=drain)]
+        return [http, *lane_services(roles, drain_timeout_seconds=drain)]
 
     stop, started = asyncio.Event(), asyncio.Event()
     ended = asyncio.create_task(

@@ -23,6 +23,9 @@ METADATA: Final = frozenset(
 )
 """Where clouds tell machines their secrets; one of them is a public address."""
 
+_NEVER: Final = tuple(map(ip_network, ("192.0.0.0/24", "192.88.99.0/24", "fec0::/10")))
+"""Special ones that not every Python counts among those that are not global."""
+
 _NAT64: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 _IPV4_COMPATIBLE: Final = ip_network("::/96")
 
@@ -104,7 +107,9 @@ def _literal(host: str) -> Address | None:
 
 
 def _is_public(address: Address) -> bool:
-    return address.is_global and not address.is_multicast and address not in METADATA
+    if not address.is_global or address.is_multicast or address in METADATA:
+        return False
+    return not any(address in network for network in _NEVER)
 
 
 def _embedded(address: Address) -> Iterator[IPv4Address]:

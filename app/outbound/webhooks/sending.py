@@ -124,6 +124,8 @@ def _meaning(failed: Exception) -> Failure:
             return Failure.TIMEOUT
         case aiohttp.ClientConnectorError() if isinstance(failed.os_error, AddressRefused):
             return Failure.ADDRESS_REFUSED
+        case aiohttp.InvalidURL():  # a number that resolvers take for an address
+            return Failure.ADDRESS_REFUSED
         case aiohttp.ClientConnectorDNSError():
             return Failure.DNS
         case aiohttp.ClientSSLError() | ssl.SSLError():
