@@ -52,7 +52,10 @@ async def _deliver(settings: "Settings") -> int:
         http = HttpService(
             lambda: health_of(roles), metrics, host=settings.http.host, port=settings.http.port
         )
-        structlog.get_logger(__name__).info("webhooks starting", http_port=settings.http.port)
+        log = structlog.get_logger(__name__)
+        log.info("webhooks starting", http_port=settings.http.port)
+        if not settings.webhooks.secret_keys:
+            log.warning("signing secrets are stored plain: FUNNEL_WEBHOOKS__SECRET_KEY seals them")
         return [http, *lane_services(roles, drain_timeout_seconds=drain)]
 
     return await run(services, drain_timeout_seconds=drain)

@@ -47,11 +47,6 @@ class Webhooks:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then what is under way may end. RevisionError, TopicsError."""
-        if not self._vault.is_sealing:
-            log.warning(
-                "webhook secrets are stored as they are: set FUNNEL_WEBHOOKS__SECRET_KEY to seal"
-                " them"
-            )
         sender = Sender(self._settings.webhooks)
         dispatcher = Dispatcher(
             self._settings.webhooks,

@@ -28,10 +28,6 @@ class Vault:
         """`keys`: of 32 bytes; none: secrets are stored plain."""
         self._ciphers = [AESGCM(key) for key in keys]
 
-    @property
-    def is_sealing(self) -> bool:
-        return bool(self._ciphers)
-
     def seal(self, webhook_id: UUID, secret: str) -> bytes:
         if not self._ciphers:
             return _PLAIN + secret.encode()
