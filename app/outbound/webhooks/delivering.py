@@ -7,7 +7,6 @@ never touch PostgreSQL. What an attempt came to is kept until it is settled, wha
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
@@ -128,13 +127,14 @@ class Dispatcher:
             return self._failed(claim, Answer(Failure.SECRET_UNREADABLE, None, None, 0))
         if isinstance(body, Failure):
             return self._failed(claim, Answer(body, None, None, 0))
-        answer = await self._send(claim, body, secrets)
+        try:
+            answer = await self._sender.send(claim.url, claim.event_id, body, secrets)
+        except Exception as bug:  # no receiver may stop the deliveries to all others
+            log.error("webhook_attempt_failed", error=type(bug).__name__)
+            answer = Answer(Failure.CONNECTION, None, None, 0)
         if answer.failure is None:
             return Settled(claim, None, answer.status, answer.took_ms)
         return self._failed(claim, answer)
-
-    async def _send(self, claim: Claim, body: bytes, secrets: Sequence[str]) -> Answer:
-        return await self._sender.send(claim.url, claim.event_id, body, secrets)
 
     def _failed(self, claim: Claim, answer: Answer, is_final: bool | None = None) -> Settled:
         """`is_final`: as the failure says where None."""

@@ -6,12 +6,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 import asyncpg
+import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from app.domain.timestamps import format_rfc3339
 from app.errors import Unavailable
-from app.outbound.webhooks.events import make_test_body, read_event
+from app.outbound.webhooks.events import Event, make_test_body, read_event
 from app.outbound.webhooks.sending import Failure
 from app.settings import Kafka
 from app.storage.deliveries import Claim
@@ -38,7 +39,7 @@ class Rereader:
             return make_test_body(claim.event_id, claim.webhook_id.hex, claim.tenant, at)
         async with self._reading:
             record = await self._record(claim)
-            event = None if record is None else read_event(record.headers, record.value)
+            event = None if record is None else _read(record)
             if event is None or event.id != claim.event_id:
                 return Failure.RECORD_GONE
             async with self._connecting() as connection:
@@ -70,3 +71,11 @@ class Rereader:
         finally:
             await consumer.stop()
         return found if found.offset == claim.offset else None
+
+
+def _read(record: ConsumerRecord) -> Event | None:
+    """None: something else stands there, the topic was made anew."""
+    try:
+        return read_event(record.headers, record.value)
+    except (KeyError, ValueError, msgspec.DecodeError):
+        return None
