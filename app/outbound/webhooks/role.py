@@ -18,7 +18,7 @@ from app.outbound.webhooks.rereading import Rereader
 from app.outbound.webhooks.sending import Sender
 from app.outbound.webhooks.vault import Vault
 from app.settings import Settings
-from app.storage import delivery_upkeep
+from app.storage import deliveries, delivery_upkeep
 from app.storage.connect import connect
 from app.storage.delivery_upkeep import Keeping
 from app.storage.revision import check_revision
@@ -120,6 +120,7 @@ class Webhooks:
         """The dispatcher outlives the connection: what its attempts come to is not forgotten."""
         async with self._connection() as connection:
             await check_revision(connection)
+            await deliveries.prepare(connection)
             stopping = asyncio.create_task(_then(stop, dispatcher.wake))
             try:
                 while not stop.is_set():
