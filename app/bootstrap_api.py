@@ -37,6 +37,7 @@ from app.api.readiness import Check, Readiness
 from app.api.tenant_types import TenantTypes
 from app.api.timeline import timeline
 from app.api.tokens import read_tokens
+from app.api.webhooks import WEBHOOK_ROUTES, Subscriptions
 from app.bootstrap import INPUTS, for_accounts, now
 from app.bootstrap_live import Live, build_live
 from app.bootstrap_ui import build_pages, build_simulations
@@ -64,6 +65,7 @@ ROUTES = (
     *LIST_ROUTES,
     *FUNNEL_ROUTES,
     *MODEL_ROUTES,
+    *WEBHOOK_ROUTES,
     *OPERATION_ROUTES,
     *DEAD_LETTER_ROUTES,
     *PARTITION_ROUTES,
@@ -181,6 +183,7 @@ def _parts(
         ),
         "streaming": live.streaming,
         "counts": live.counts,
+        "subscriptions": Subscriptions(database, settings.webhooks),
     }
 
 

@@ -4,14 +4,16 @@ Any of them may also come from a file, as secrets do: FUNNEL_DATABASE__URL_FILE=
 """
 
 import os
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PositiveInt,
@@ -191,6 +193,85 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _numbers(given: object) -> object:
+    """As the environment gives a list of numbers: with commas."""
+    return given.split(",") if isinstance(given, str) else given
+
+
+class Webhooks(Section):
+    """Delivery of events to receivers (app/outbound/webhooks); the API checks addresses by it."""
+
+    secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="base64 of 32 bytes: seals the signing secrets in PostgreSQL; several, with"
+        " commas: the first seals, all open. Empty: they are stored plain",
+    )
+    allow_http: bool = Field(default=False, description="receivers without TLS, too")
+    allow_networks: str = Field(
+        default="", description="networks, with commas, that would be refused, as 10.0.0.0/8"
+    )
+    retry_seconds: Annotated[tuple[Seconds, ...], BeforeValidator(_numbers)] = Field(
+        default=(5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400),
+        description="after the first attempt, which is made at once",
+    )
+    retry_jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
+    retry_after_max_seconds: Seconds = 86_400.0
+    timeout_seconds: Seconds = Field(default=15.0, description="of an attempt, all of it")
+    connect_timeout_seconds: Seconds = 5.0
+    response_max_bytes: PositiveInt = 16 * 1024
+    concurrency: PositiveInt = Field(default=100, description="attempts at once, of a process")
+    concurrency_per_webhook: PositiveInt = 8
+    poll_seconds: Seconds = 0.5
+    lease_seconds: Seconds = Field(
+        default=60.0, description="then others may try what a process that died had claimed"
+    )
+    record_max: PositiveInt = Field(default=500, description="events recorded at once")
+    rotation_seconds: Seconds = Field(
+        default=86_400.0, description="a secret that was rotated goes on signing for so long"
+    )
+    delivered_keep_days: PositiveInt = 7
+    dead_keep_days: PositiveInt = 30
+    pending_max_days: PositiveInt = Field(
+        default=7, description="what waits for longer (its webhook is disabled) is dead"
+    )
+    backlog_max: PositiveInt = Field(
+        default=1_000_000, description="with more pending, a webhook is disabled"
+    )
+    upkeep_seconds: Seconds = 30.0
+    webhooks_max: PositiveInt = Field(default=100, description="of a tenant")
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.lease_seconds < 2 * self.timeout_seconds:
+            raise ValueError("lease_seconds must be at least twice timeout_seconds")
+        for network in self.networks:
+            ip_network(network)
+        for key in filter(None, self.secret_key.get_secret_value().split(",")):
+            if len(_decoded(key.strip())) != SECRET_KEY_BYTES:
+                raise ValueError("secret_key must be base64 of 32 bytes: openssl rand -base64 32")
+        return self
+
+    @property
+    def networks(self) -> list[str]:
+        return [part.strip() for part in self.allow_networks.split(",") if part.strip()]
+
+    @property
+    def secret_keys(self) -> list[bytes]:
+        keys = self.secret_key.get_secret_value().split(",")
+        return [_decoded(key.strip()) for key in keys if key.strip()]
+
+
+SECRET_KEY_BYTES: Final = 32
+
+
+def _decoded(key: str) -> bytes:
+    """Empty where it is no base64."""
+    try:
+        return b64decode(key, validate=True)
+    except ValueError:
+        return b""
+
+
 class Logs(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
@@ -206,6 +287,7 @@ class Settings(Section):
     http: Http = Http()
     api: Api = Api()
     live: Live = Live()
+    webhooks: Webhooks = Webhooks()
     logs: Logs = Logs()
     model: str = Field(
         default="b2b-default@1", description="name@version of the funnel model in force"

@@ -29,6 +29,14 @@ from app.api.problems import FieldError
 from app.api.publishing import Accepted
 from app.api.shapes import ContactAnswer, StageChange
 from app.api.timeline import Move, Timeline, TimelineItem
+from app.api.webhook_shapes import (
+    Delivery,
+    DeliveryPage,
+    RotatedSecret,
+    Webhook,
+    WebhookPage,
+    WebhookWithSecret,
+)
 from app.domain.changes import Cause, GuardResult, Touch
 from app.domain.command_outcome import CommandState
 from app.outbound.payloads import Facets, Qualification
@@ -175,6 +183,35 @@ _FLOW = FlowGroup(
     [StageFlow("lead", 120, 40, 10, 0.3333, 0.0833, 4.2)],
     [Moves("none", "lead", 120, None), Moves("lead", "prospect", 40, 4.2)],
 )
+_WEBHOOK = Webhook(
+    id="3f1c0a52d9c94f0e8a5b7c6d1e2f3a4b",
+    url="https://crm.example/hooks/funnel",
+    description="opportunities to the CRM",
+    types=["funnel.contact.became_opportunity.v1"],
+    filters={"owner_team": ["sales"]},
+    is_enabled=True,
+    disabled_reason=None,
+    failing_since=None,
+    paused_until=None,
+    previous_secret_until=None,
+    created_at=_AT,
+    created_by="jo",
+)
+_DELIVERY = Delivery(
+    id=17,
+    event_id="9c5d1f0b6a2e4c7d8e9f0a1b2c3d4e5f",
+    type="funnel.contact.became_opportunity.v1",
+    state="pending",
+    attempts=1,
+    created_at=_AT,
+    next_attempt_at="2026-03-02T09:14:10.2Z",
+    tried_at="2026-03-02T09:14:05.2Z",
+    done_at=None,
+    status=503,
+    failure="status",
+    took_ms=12,
+)
+_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - an example
 
 ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     "publish": Accepted(
@@ -198,6 +235,14 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     ),
     "list_models": ModelList([ModelEntry(_MODEL, False, True, "Lead, prospect, …", "8719d9a4…")]),
     "lint": LintAnswer("ours@1", [Finding("unreachable", "ours@1.yaml:12: no transition …")]),
+    "list_webhooks": WebhookPage([_WEBHOOK], None),
+    "create_webhook": WebhookWithSecret(_WEBHOOK, _SECRET),
+    "webhook": _WEBHOOK,
+    "change_webhook": _WEBHOOK,
+    "rotate_secret": RotatedSecret(_SECRET, "2026-03-03T09:14:05Z"),
+    "deliveries": DeliveryPage([_DELIVERY], None),
+    "redeliver": _DELIVERY,
+    "test_webhook": _DELIVERY,
     "dead_letters": DeadLetterPage([_LETTER], None),
     "dead_letter": DeadLetterDetail(
         **msgspec.structs.asdict(_LETTER),

@@ -98,6 +98,13 @@ CATALOGUE: Final = (
         "Parts of the live view that failed and began anew: counts, stream, reader",
         ("part",),
     ),
+    Metric(
+        "webhook_deliveries_total",
+        "counter",
+        "Attempts to deliver to webhooks: delivered, failed (tried again later), dead",
+        ("outcome",),
+    ),
+    Metric("webhook_deliveries_pending", "gauge", "Deliveries to webhooks that wait, of all"),
     Metric("ready", "gauge", "1 while /readyz says yes"),
     Metric("build_info", "gauge", "Always 1; the release is in its labels", ("version", "python")),
 )

@@ -49,6 +49,8 @@ class Metrics:
     stream_clients: Gauge
     stream_ends: Counter
     live_failures: Counter
+    webhook_deliveries: Counter
+    webhook_deliveries_pending: Gauge
     ready: Gauge
     build_info: Gauge
 
