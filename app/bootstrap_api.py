@@ -128,11 +128,7 @@ def make_checker(settings: Settings, types: TenantTypes) -> Checker:
 
 
 def _database(settings: Settings) -> Database:
-    made = engine(
-        settings.database.url.get_secret_value(),
-        application_name="funnel-api",
-        connect_timeout_seconds=settings.database.connect_timeout_seconds,
-    )
+    made = engine(settings.database, application_name="funnel-api")
     return Database(made, time.monotonic)
 
 

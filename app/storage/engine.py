@@ -4,21 +4,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
+from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.settings import Database
+from app.storage.access import database_access
 from app.storage.faults import DRIVER_ERRORS, reading
 
 
-def engine(
-    url: str, *, application_name: str = "funnel", connect_timeout_seconds: float = 5.0
-) -> AsyncEngine:
-    """An engine for reads and migrations; dispose of it when done. Connects on first use."""
+def engine(database: Database | str, *, application_name: str = "funnel") -> AsyncEngine:
+    """An engine for reads and migrations, on settings or a plain URL; dispose of it when done.
+    Connects on first use."""
+    settings = Database(url=SecretStr(database)) if isinstance(database, str) else database
 
     async def connect() -> asyncpg.Connection:
         return await asyncpg.connect(
-            url,
-            timeout=connect_timeout_seconds,
+            **database_access(settings),
             server_settings={"application_name": application_name, "timezone": "UTC"},
         )
 

@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
+from app.settings import Database
 from app.storage.days import ensure_segment_days
 from app.storage.engine import driver_of, engine, reaching
 from app.storage.revision import MIGRATIONS, check_server, newest
@@ -13,13 +14,13 @@ from app.storage.revision import MIGRATIONS, check_server, newest
 _LOCK: Final = 4_915_306_812  # any number, the same in every release
 
 
-async def migrate(url: str) -> str:
-    """Bring the database at `url` to this release's revision and return that.
+async def migrate(at: Database | str) -> str:
+    """Bring the database (settings, or a plain URL) to this release's revision and return that.
 
     One transaction under an advisory lock: of two at once the second waits, then finds it done.
     Raises RevisionError (server too old), Unavailable.
     """
-    database = engine(url, application_name="funnel migrate")
+    database = engine(at, application_name="funnel migrate")
     try:
         with reaching("migrating"):
             async with database.begin() as connection:
