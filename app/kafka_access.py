@@ -5,6 +5,7 @@ used from the next incarnation, or connection, on.
 """
 
 import ssl
+from contextlib import suppress
 from typing import Any, Final
 
 from aiokafka.client import AIOKafkaClient
@@ -31,11 +32,15 @@ def kafka_access(kafka: Kafka) -> dict[str, Any]:
 
 
 def renew_access(client: AIOKafkaClient, kafka: Kafka) -> None:
-    """For a client that outlives changes: its next connections log on with what the files say now.
-    Raises Unavailable. aiokafka keeps both in private attributes: tested on a broker."""
-    access = kafka_access(kafka)
-    client._ssl_context = access.get("ssl_context")
-    client._sasl_plain_password = access.get("sasl_plain_password")
+    """For a client that outlives changes: its next connections log on with what the files say now,
+    or as before where they can't be read. aiokafka keeps both in private attributes: tested on a
+    broker."""
+    if kafka.security_protocol == "PLAINTEXT":
+        return
+    with suppress(Unavailable):
+        access = kafka_access(kafka)
+        client._ssl_context = access["ssl_context"]
+        client._sasl_plain_password = access.get("sasl_plain_password")
 
 
 def _context(kafka: Kafka) -> ssl.SSLContext:

@@ -32,6 +32,7 @@ from app.storage.connect import connect
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
 WATCH_SECONDS: Final = 0.5
+RENEW_SECONDS: Final = 5.0
 SESSIONS: Final = 4
 """To apply, to load, to own and to erase; one more where there are timers to look for."""
 
@@ -92,6 +93,7 @@ class Incarnation:
                 measure(self.holdings.owned, self._parts.source, self._parts.metrics),
                 self._watch_sessions(),
                 self._keep_house(),
+                self._renew_access(),
                 self._eraser(erase_on).run(),
             ]
             if timers is not None:
@@ -142,6 +144,12 @@ class Incarnation:
             await asyncio.sleep(WATCH_SECONDS)
             if any(connection.is_closed() for connection in self._connections):
                 raise Unavailable("PostgreSQL closed a session of this lane")
+
+    async def _renew_access(self) -> None:
+        """The group membership outlives passwords and certificates."""
+        while True:
+            self._parts.source.renew_access()
+            await asyncio.sleep(RENEW_SECONDS)
 
     async def _keep_house(self) -> None:
         while True:

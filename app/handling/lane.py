@@ -127,7 +127,6 @@ class Lane:
         self._current = incarnation
         started = time.monotonic()
         try:
-            parts.source.renew_access()
             await incarnation.run(stop)
         except RowRejected as rejected:
             self._narrow(incarnation.pipeline.refused, rejected)

@@ -46,8 +46,7 @@ class Source(Protocol):
         ...
 
     def renew_access(self) -> None:
-        """Log on with what the settings' files say now, from the next connection on. Unavailable:
-        they can't be read."""
+        """Log on with what the settings' files say now, from the next connection on."""
         ...
 
     def rejoin(self) -> None:

@@ -40,8 +40,8 @@ class SecuredKafka:
 
     def access(self, user: str, **others: object) -> Kafka:
         """Settings of a client of this broker."""
-        return Kafka(
-            **{
+        return Kafka.model_validate(
+            {
                 "bootstrap_servers": self.servers,
                 "security_protocol": "SASL_SSL",
                 "ca_file": self.ca_file,

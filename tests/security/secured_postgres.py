@@ -59,8 +59,8 @@ class SecuredPostgres:
 
     def access(self, role: str, **others: object) -> Database:
         """Settings of a client of this server."""
-        return Database(
-            **{
+        return Database.model_validate(
+            {
                 "url": self.url(role),
                 "password": SecretOfFile(self.password_file(role)),
                 "sslmode": "verify-full",
