@@ -38,6 +38,7 @@ from app.runtime.web import WebService
 from app.settings import Api as ApiSettings
 from app.settings import Settings
 from app.storage.engine import engine
+from app.storage.pool import show_pool
 from app.telemetry.metrics import Metrics
 
 ROUTES = (
@@ -62,6 +63,7 @@ class Api(NamedTuple):
 def build_api(settings: Settings, metrics: Metrics) -> Api:
     """Connects when first asked. SettingsError: its tokens are wrong; ModelError."""
     database, intake = _database(settings), Intake(settings.kafka)
+    show_pool(database.engine, metrics)
     readiness = Readiness({"PostgreSQL": database.check, "Kafka": intake.check}, time.monotonic)
 
     async def close() -> None:

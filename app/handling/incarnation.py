@@ -24,9 +24,11 @@ from app.handling.lag import measure
 from app.handling.parts import Firing, Lent, Parts
 from app.handling.pipeline import Pipeline
 from app.handling.stall import StallGuard
+from app.handling.standing import count_contacts
 from app.handling.sweep import Sweep
 from app.handling.takeover import Takeover
 from app.handling.timers import Timers
+from app.handling.waiting import measure_waiting
 from app.storage import apply as applying
 from app.storage.connect import connect
 
@@ -97,7 +99,7 @@ class Incarnation:
                 self._eraser(erase_on).run(),
             ]
             if timers is not None:
-                stages.append(timers.run())
+                stages += [timers.run(), *self._of_contacts()]
             await self._work(stop, stages)
         except InjectedFault as fault:
             raise Unclean(str(fault)) from fault
@@ -155,6 +157,14 @@ class Incarnation:
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             await self._parts.keep_house()
+
+    def _of_contacts(self) -> Sequence[Any]:
+        """What only the lane of contacts says of itself."""
+        parts = self._parts
+        return [
+            measure_waiting(self.pipeline.waiting, parts.metrics, parts.clock),
+            count_contacts(self.holdings.owned, parts.settings.database, parts.metrics),
+        ]
 
     def _lent(self, load_on: asyncpg.Connection) -> Lent:
         return Lent(self._cache, load_on, self.pipeline.applied_so_far, self._rejected)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import asyncpg
 from pydantic import SecretStr
@@ -11,6 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from app.settings import Database
 from app.storage.access import database_access
 from app.storage.faults import DRIVER_ERRORS, reading
+
+POOL_KEPT: Final = 5
+POOL_MAX: Final = 15
+"""Connections of an engine: kept open, and at most."""
 
 
 def engine(database: Database | str, *, application_name: str = "funnel") -> AsyncEngine:
@@ -24,7 +29,13 @@ def engine(database: Database | str, *, application_name: str = "funnel") -> Asy
             server_settings={"application_name": application_name, "timezone": "UTC"},
         )
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True)
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_pre_ping=True,
+        pool_size=POOL_KEPT,
+        max_overflow=POOL_MAX - POOL_KEPT,
+    )
 
 
 async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:

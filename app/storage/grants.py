@@ -4,7 +4,7 @@ deploy/postgres/roles.sql makes the roles, once. Where there is none, one role o
 everything, as in `funnel dev`. What is not said here is not granted, and taken back where it was.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -14,6 +14,7 @@ import asyncpg
 class Role(StrEnum):
     WORKER = "funnel_worker"
     API = "funnel_api"
+    WEBHOOKS = "funnel_webhooks"
     ERASURE = "funnel_erasure"
     """A set of rights that the worker holds: all there is to take a person out of the tables."""
 
@@ -21,10 +22,11 @@ class Role(StrEnum):
 _READ: Final = "SELECT"
 _ADD: Final = "SELECT, INSERT"
 _WRITE: Final = "SELECT, INSERT, UPDATE"
+_ALL: Final = "SELECT, INSERT, UPDATE, DELETE"
 _TAKE_OUT: Final = "SELECT, DELETE"
 
 RIGHTS: Final[Mapping[str, Mapping[Role, str]]] = {
-    "alembic_version": {Role.WORKER: _READ, Role.API: _READ},
+    "alembic_version": {Role.WORKER: _READ, Role.API: _READ, Role.WEBHOOKS: _READ},
     "lane": {Role.WORKER: _ADD, Role.API: _READ},
     "lane_partition": {Role.WORKER: _WRITE, Role.API: _READ},
     "segment": {Role.WORKER: _ADD, Role.ERASURE: "SELECT, UPDATE"},
@@ -36,15 +38,28 @@ RIGHTS: Final[Mapping[str, Mapping[Role, str]]] = {
     "account": {Role.WORKER: _WRITE, Role.API: _READ},
     "account_member": {Role.WORKER: _WRITE, Role.API: _READ, Role.ERASURE: _TAKE_OUT},
     "account_change": {Role.WORKER: _WRITE, Role.API: _READ},
-    "erasure_key": {Role.ERASURE: _ADD},
-    "erased": {Role.ERASURE: _ADD},
-    "erasure_job": {Role.ERASURE: "SELECT, INSERT, UPDATE, DELETE"},
+    "erasure_key": {Role.ERASURE: _ADD, Role.WEBHOOKS: _ADD},
+    "erased": {Role.ERASURE: _ADD, Role.WEBHOOKS: _READ},
+    "erasure_job": {Role.ERASURE: _ALL},
     "model": {Role.WORKER: _ADD, Role.API: _READ},
     "model_timeline": {Role.WORKER: _WRITE, Role.API: _READ},
+    # of parts that bring their tables with their own migrations
+    "command_result": {Role.WORKER: _ALL, Role.API: _ADD},
+    "lane_halt": {Role.WORKER: _ALL, Role.API: _READ},
+    "catch_up": {Role.WORKER: _ALL, Role.API: _READ},
+    "contact_view": {Role.WORKER: _WRITE, Role.API: _READ, Role.ERASURE: _TAKE_OUT},
+    "profile": {Role.WORKER: _WRITE, Role.API: _READ, Role.ERASURE: _TAKE_OUT},
+    "open_deal": {Role.WORKER: _ALL, Role.API: _READ},
+    "stage_flow": {Role.WORKER: _WRITE, Role.API: _READ},
+    "touch_flow": {Role.WORKER: _WRITE, Role.API: _READ},
+    "webhook": {Role.API: _WRITE, Role.WEBHOOKS: _ALL},
+    "delivery": {Role.API: _WRITE, Role.WEBHOOKS: _ALL, Role.ERASURE: "SELECT, UPDATE"},
 }
-"""Of each table."""
+"""Of each table; one that is not there is passed over."""
 
 _EXISTING: Final = "SELECT rolname FROM pg_roles WHERE rolname = ANY ($1::text[])"
+
+_TABLES: Final = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
 
 _DAY: Final = """
 CREATE OR REPLACE FUNCTION funnel_segment_day(day date) RETURNS void
@@ -72,12 +87,13 @@ async def grant(connection: asyncpg.Connection) -> list[Role]:
     if not roles:
         return []
     await connection.execute(_DAY)
-    for statement in _statements(roles):
+    tables = await connection.fetch(_TABLES)
+    for statement in _statements(roles, {row["tablename"] for row in tables}):
         await connection.execute(statement)
     return roles
 
 
-def _statements(roles: list[Role]) -> list[str]:
+def _statements(roles: list[Role], tables: Collection[str]) -> list[str]:
     """Names are constants of this file."""
     everybody = ", ".join(roles)
     made = [
@@ -89,6 +105,8 @@ def _statements(roles: list[Role]) -> list[str]:
         made.append(f"GRANT EXECUTE ON FUNCTION funnel_segment_day TO {Role.WORKER}")
     for table, rights in RIGHTS.items():
         made += [
-            f"GRANT {right} ON {table} TO {role}" for role, right in rights.items() if role in roles
+            f"GRANT {right} ON {table} TO {role}"
+            for role, right in rights.items()
+            if role in roles and table in tables
         ]
     return made

@@ -11,19 +11,21 @@
 DO $$
 DECLARE
     role text;
-    everyone text[] := ARRAY['funnel_owner', 'funnel_worker', 'funnel_api', 'funnel_erasure'];
+    everyone text[] := ARRAY['funnel_owner', 'funnel_worker', 'funnel_api',
+        'funnel_webhooks', 'funnel_erasure'];
 BEGIN
     FOREACH role IN ARRAY everyone LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE', role);
         END IF;
     END LOOP;
-    FOREACH role IN ARRAY ARRAY['funnel_owner', 'funnel_worker', 'funnel_api'] LOOP
+    FOREACH role IN ARRAY ARRAY['funnel_owner', 'funnel_worker', 'funnel_api', 'funnel_webhooks'] LOOP
         EXECUTE format('ALTER ROLE %I LOGIN', role);
     END LOOP;
     -- Everything that is not granted below is refused, also to roles that have nothing to do here.
     EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-    EXECUTE format('GRANT CONNECT ON DATABASE %I TO funnel_worker, funnel_api', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO funnel_worker, funnel_api, funnel_webhooks',
+        current_database());
     -- A batch is staged in a temporary table.
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO funnel_worker', current_database());
     EXECUTE format('ALTER DATABASE %I OWNER TO funnel_owner', current_database());
