@@ -72,11 +72,11 @@ async def _watch(settings: "Settings", interval_seconds: float, as_json: bool) -
         except Unavailable as away:
             printing.note(f"{_now()} {away}")
         else:
-            if sys.stdout.isatty() and not as_json:
-                typer.clear()
-            _show(rows, as_json) if as_json or sys.stdout.isatty() else printing.line(
-                _summary(rows)
-            )
+            if as_json or not sys.stdout.isatty():
+                _show(rows, True) if as_json else printing.line(_summary(rows))
+            else:
+                sys.stdout.write(CLEAR)
+                _show(rows, False)
         await asyncio.sleep(interval_seconds)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from app.domain.topics import Topic
 from app.kafka_access import kafka_access
@@ -27,6 +27,17 @@ PATIENCE_SECONDS = 60.0
 TOKEN = "t0ken-of-the-sales-tool"
 SCOPES = ["interactions:write", "contacts:read", "contacts:command", "ops:read"]
 EMAIL = "ada.lovelace@engines.example"
+
+
+def signed_up(contact: str) -> dict[str, object]:
+    return {
+        "specversion": "1.0",
+        "id": secrets.token_hex(8),
+        "source": "https://shop.example/forms",
+        "type": "newsletter.signed_up",
+        "subject": contact,
+        "data": {"email": EMAIL, "list_id": "l", "consent": True},
+    }
 
 
 class Process:
@@ -106,9 +117,9 @@ class Installation:
 
     async def signs_up(self, contact: str) -> None:
         """An interaction of a new contact, sent by another service."""
-        fields = {"email": EMAIL, "list_id": "l", "consent": "true"}
-        given = [part for name, value in fields.items() for part in ("-f", f"{name}={value}")]
-        await self.run("publish", "newsletter.signed_up", contact, *given, kafka="shop")
+        async with AIOKafkaProducer(**kafka_access(self.kafka.access("shop"))) as producer:
+            value = json.dumps(signed_up(contact)).encode()
+            await producer.send_and_wait(Topic.INTERACTIONS, value, key=contact.encode())
 
     async def became(self, contact: str) -> str:
         """The stage that a sales tool hears of first."""
@@ -161,14 +172,6 @@ async def test_workers_take_over_from_one_another(installation: Installation) ->
 async def test_the_api_publishes_and_shows(installation: Installation, contact: str) -> None:
     digest = sha256(TOKEN.encode()).hexdigest()
     token = {"name": "sales", "sha256": digest, "tenant": "default", "scopes": SCOPES}
-    event = {
-        "specversion": "1.0",
-        "id": secrets.token_hex(8),
-        "source": "https://shop.example/forms",
-        "type": "newsletter.signed_up",
-        "subject": contact,
-        "data": {"email": EMAIL, "list_id": "l", "consent": True},
-    }
     async with (
         installation.start("worker") as worker,
         installation.start("api", FUNNEL_API__TOKENS=json.dumps([token])) as api,
@@ -176,7 +179,7 @@ async def test_the_api_publishes_and_shows(installation: Installation, contact: 
             base_url=f"{api.url}/v1", headers={"authorization": f"Bearer {TOKEN}"}, timeout=20
         ) as client,
     ):
-        assert (await client.post("/interactions", json=event)).status_code == 202
+        assert (await client.post("/interactions", json=signed_up(contact))).status_code == 202
         assert await installation.became(contact) == "lead"
         shown = await client.get(f"/contacts/{contact}")
         assert shown.json()["stage"] == "lead"
@@ -193,6 +196,8 @@ async def test_the_api_publishes_and_shows(installation: Installation, contact: 
 
         await until(is_gone, PATIENCE_SECONDS)
         metrics = (await client.get(f"{worker.url}/metrics")).text
+        assert "funnel_ready 1.0" in metrics
+        assert "funnel_database_pool_max 15.0" in (await client.get(f"{api.url}/metrics")).text
         for text in (worker.said, api.said, metrics):
             assert EMAIL not in text
             assert contact not in text
