@@ -195,6 +195,13 @@ async def test_the_api_publishes_and_shows(installation: Installation, contact: 
             return (await client.get(f"/contacts/{contact}")).status_code != 200
 
         await until(is_gone, PATIENCE_SECONDS)
+
+        async def are_counted() -> bool:
+            return (
+                'funnel_contacts{stage="lead"}' in (await client.get(f"{worker.url}/metrics")).text
+            )
+
+        await until(are_counted, PATIENCE_SECONDS)
         metrics = (await client.get(f"{worker.url}/metrics")).text
         assert "funnel_ready 1.0" in metrics
         assert "funnel_database_pool_max 15.0" in (await client.get(f"{api.url}/metrics")).text
