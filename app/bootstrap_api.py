@@ -51,6 +51,7 @@ from app.runtime.web import WebService
 from app.settings import Api as ApiSettings
 from app.settings import Settings
 from app.storage.engine import engine
+from app.storage.pool import show_pool
 from app.telemetry.metrics import Metrics
 
 ROUTES = (
@@ -89,6 +90,7 @@ def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | 
     live = build_live(settings, database.engine, metrics)
     checks = {"PostgreSQL": database.check, "Kafka": intake.check, **(also or {})}
     readiness = Readiness(checks, time.monotonic)
+    show_pool(database.engine, metrics)
 
     async def close() -> None:
         await parts["simulations"].close()
@@ -194,11 +196,7 @@ def make_checker(settings: Settings, types: TenantTypes) -> Checker:
 
 
 def _database(settings: Settings) -> Database:
-    made = engine(
-        settings.database.url.get_secret_value(),
-        application_name="funnel-api",
-        connect_timeout_seconds=settings.database.connect_timeout_seconds,
-    )
+    made = engine(settings.database, application_name="funnel-api")
     return Database(made, time.monotonic)
 
 

@@ -1,11 +1,13 @@
 """The only reader of the environment: prefix FUNNEL_, nested with __, every bound with its unit.
 
 Any of them may also come from a file, as secrets do: FUNNEL_DATABASE__URL_FILE=/run/secrets/url.
+Secrets are read from theirs again for each connection.
 """
 
 import os
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -16,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    FilePath,
     PositiveInt,
     SecretStr,
     ValidationError,
@@ -32,8 +35,39 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SecretOfFile(SecretStr):
+    """A secret that is read again each time it is asked for: who changes it, changes the file.
+
+    While the file is away, or being written, what it said last holds."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError, ValueError."""
+        super().__init__(path.read_text().strip())
+        self._path = path
+
+    def get_secret_value(self) -> str:
+        with suppress(OSError, ValueError):
+            self._secret_value = self._path.read_text().strip() or self._secret_value
+        return self._secret_value
+
+
 class Kafka(Section):
     bootstrap_servers: str = "127.0.0.1:9092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = Field(
+        default="PLAINTEXT",
+        description="of the brokers' listener; there is no password without encryption",
+    )
+    ca_file: FilePath | None = Field(
+        default=None, description="who signed the brokers' certificates, PEM; None: the system's"
+    )
+    certificate_file: FilePath | None = Field(
+        default=None, description="this client's certificate, PEM, where brokers ask for one"
+    )
+    key_file: FilePath | None = Field(default=None, description="its key, PEM")
+    key_password: SecretStr = SecretStr("")
+    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    username: str = ""
+    password: SecretStr = SecretStr("")
     group_id: str = "funnel"
     session_timeout_seconds: Seconds = 6.0
     heartbeat_interval_seconds: Seconds = 1.0
@@ -49,13 +83,52 @@ class Kafka(Section):
         default=30, description="a fetch waits so long for more once records flow"
     )
 
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        protocol = self.security_protocol
+        given = {"username": self.username, "password": self.password.get_secret_value()}
+        if protocol == "SASL_SSL" and (missing := [name for name in given if not given[name]]):
+            raise ValueError(f"security_protocol is SASL_SSL, so set {' and '.join(missing)}")
+        if protocol != "SASL_SSL" and (useless := [name for name in given if given[name]]):
+            raise ValueError(f"{' and '.join(useless)}: only with security_protocol SASL_SSL")
+        if protocol == "PLAINTEXT" and (self.ca_file or self.certificate_file):
+            raise ValueError("certificates: only with security_protocol SSL or SASL_SSL")
+        _check_pair(self.certificate_file, self.key_file)
+        return self
+
 
 class Database(Section):
     url: SecretStr = SecretStr("postgresql://funnel@127.0.0.1:5432/funnel")
+    password: SecretStr = Field(
+        default=SecretStr(""), description="goes before one in url, which is no secret then"
+    )
+    sslmode: Literal["as_url", "verify-full"] = Field(
+        default="as_url",
+        description="verify-full: encrypted, and the server proves that it is who url names",
+    )
+    ca_file: FilePath | None = Field(
+        default=None, description="who signed the server's certificate, PEM; None: the system's"
+    )
+    certificate_file: FilePath | None = Field(
+        default=None, description="this client's certificate, PEM, where the server asks for one"
+    )
+    key_file: FilePath | None = Field(default=None, description="its key, PEM")
     transaction_timeout_seconds: Seconds = 5.0
     idle_in_transaction_timeout_seconds: Seconds = 3.0
     lock_timeout_seconds: Seconds = 2.0
     connect_timeout_seconds: Seconds = 5.0
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.sslmode == "as_url" and (self.ca_file or self.certificate_file):
+            raise ValueError("certificates: only with sslmode verify-full")
+        _check_pair(self.certificate_file, self.key_file)
+        return self
+
+
+def _check_pair(certificate: Path | None, key: Path | None) -> None:
+    if (certificate is None) != (key is None):
+        raise ValueError("set both of certificate_file and key_file, or none")
 
 
 class Lane(Section):
@@ -353,10 +426,25 @@ def _given(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
             wrong.append(f"{variable}: {name} is set too, set one of them")
         else:
             try:
-                _put(given, known[name], Path(text).read_text().strip())
+                _put(given, known[name], _read(known[name], Path(text)))
             except (OSError, ValueError) as failed:
                 wrong.append(f"{variable}: can't read {text}: {failed}")
     return given, wrong
+
+
+def _read(path: Place, file: Path) -> str | SecretOfFile:
+    """Raises OSError, ValueError."""
+    secret = SecretOfFile(file)
+    return secret if _is_secret(path) else secret.get_secret_value()
+
+
+def _is_secret(path: Place) -> bool:
+    section: type[BaseModel] = Settings
+    for part in path[:-1]:
+        below = section.model_fields[part].annotation
+        assert isinstance(below, type), "a section"
+        section = below
+    return section.model_fields[path[-1]].annotation is SecretStr
 
 
 def _nearest(variable: str, known: Mapping[str, Place]) -> str:
@@ -364,7 +452,7 @@ def _nearest(variable: str, known: Mapping[str, Place]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _put(nested: dict[str, Any], path: Place, value: str) -> None:
+def _put(nested: dict[str, Any], path: Place, value: str | SecretStr) -> None:
     for part in path[:-1]:
         nested = nested.setdefault(part, {})
     nested[path[-1]] = value
