@@ -17,6 +17,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from app.domain.interaction import Microseconds
 from app.domain.topics import Topic
 from app.errors import Unavailable
+from app.kafka_access import kafka_access
 from app.outbound.webhooks.events import Event, read_event
 from app.outbound.webhooks.matching import wants
 from app.settings import Kafka
@@ -52,7 +53,7 @@ class Recorder:
         self._record_max = record_max
         self._secret = b""
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=kafka.bootstrap_servers,
+            **kafka_access(kafka),
             client_id="funnel-webhooks",
             group_id=group_id,
             enable_auto_commit=False,

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from app.domain.timestamps import format_rfc3339
 from app.errors import Unavailable
+from app.kafka_access import kafka_access
 from app.outbound.webhooks.events import Event, make_test_body, read_event
 from app.outbound.webhooks.sending import Failure
 from app.settings import Kafka
@@ -51,7 +52,7 @@ class Rereader:
 
     async def _record(self, claim: Claim) -> ConsumerRecord | None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka.bootstrap_servers,
+            **kafka_access(self._kafka),
             client_id="funnel-webhooks",
             isolation_level="read_committed",
             enable_auto_commit=False,
