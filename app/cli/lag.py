@@ -43,7 +43,10 @@ class PartitionLag(msgspec.Struct, frozen=True):
 
 
 Watch = Annotated[
-    bool, typer.Option("--watch", help="Go on until Ctrl-C; off a terminal, a line each time.")
+    bool,
+    typer.Option(
+        "--watch", help="Show what is behind until Ctrl-C; off a terminal, a line each time."
+    ),
 ]
 Interval = Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between two looks.")]
 
@@ -76,7 +79,8 @@ async def _watch(settings: "Settings", interval_seconds: float, as_json: bool) -
                 _show(rows, True) if as_json else printing.line(_summary(rows))
             else:
                 sys.stdout.write(CLEAR)
-                _show(rows, False)
+                _table([row for row in rows if row.lag or row.owner is None])
+                printing.line(_summary(rows))
         await asyncio.sleep(interval_seconds)
 
 
@@ -84,6 +88,11 @@ def _show(rows: Sequence[PartitionLag], as_json: bool) -> None:
     if as_json:
         printing.json({"lag": sum(row.lag for row in rows), "partitions": rows})
         return
+    _table(rows)
+    printing.line(_summary(rows))
+
+
+def _table(rows: Sequence[PartitionLag]) -> None:
     printing.table(
         ("topic", "partition", "end", "published", "applied", "lag", "owner"),
         [
@@ -91,7 +100,6 @@ def _show(rows: Sequence[PartitionLag], as_json: bool) -> None:
             for row in rows
         ],
     )
-    printing.line(_summary(rows))
 
 
 def _summary(rows: Sequence[PartitionLag]) -> str:
