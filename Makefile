@@ -65,6 +65,32 @@ chaos: $(STAMP) ## Kill everything for a while and check exactly-once -> build/c
 simulate: $(STAMP) ## Measure a what-if and a replay over a big history -> build/simulate.json
 	@$(BIN)/python -m tests.load.simulate $(ARGS)
 
+# Tools that are needed now and then, apart from what the service and its tests are locked to.
+TOOLS := .venv-tools
+$(TOOLS)/.installed: Makefile
+	@test -x $(TOOLS)/bin/python || $(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  pip-audit==2.10.1 cyclonedx-bom==7.5.0 kubernetes-validate==1.37.0
+	@touch $@
+
+.PHONY: audit
+audit: $(STAMP) $(TOOLS)/.installed ## Known vulnerabilities of the locked packages (needs the advisories of PyPI)
+	@$(BIN)/python -m pip check
+	@$(TOOLS)/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off -r requirements.lock
+
+.PHONY: sbom
+sbom: $(TOOLS)/.installed ## What the image is made of, as CycloneDX -> build/sbom.json
+	@mkdir -p build
+	@$(TOOLS)/bin/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml \
+	  --output-reproducible --output-format JSON --output-file build/sbom.json
+	@echo "build/sbom.json"
+
+.PHONY: manifests
+manifests: $(STAMP) $(TOOLS)/.installed ## Build the Kubernetes manifests and check them against the API's schemas (needs Go)
+	@test -x $(TOOLS)/bin/kustomize || GOBIN=$(abspath $(TOOLS)/bin) go install sigs.k8s.io/kustomize/kustomize/v5@v5.7.1
+	@PATH=$(abspath $(TOOLS)/bin):$$PATH PYTHONPATH=$$(echo $(abspath $(TOOLS))/lib/python3*/site-packages) \
+	  $(BIN)/python -m pytest -q tests/contract/test_deployment.py
+
 .PHONY: lock
 lock: $(STAMP) ## Pin the packages again (hashes, no index address)
 	@$(BIN)/python -m pip install --quiet uv

@@ -38,6 +38,7 @@ from app.api.simulating import SIMULATION_ROUTES
 from app.api.tenant_types import TenantTypes
 from app.api.timeline import timeline
 from app.api.tokens import read_tokens
+from app.api.webhooks import WEBHOOK_ROUTES, Subscriptions
 from app.bootstrap import INPUTS, for_accounts, now
 from app.bootstrap_live import Live, build_live
 from app.bootstrap_ui import build_pages, build_simulations
@@ -51,6 +52,7 @@ from app.runtime.web import WebService
 from app.settings import Api as ApiSettings
 from app.settings import Settings
 from app.storage.engine import engine
+from app.storage.pool import show_pool
 from app.telemetry.metrics import Metrics
 
 ROUTES = (
@@ -66,6 +68,7 @@ ROUTES = (
     *FUNNEL_ROUTES,
     *MODEL_ROUTES,
     *SIMULATION_ROUTES,
+    *WEBHOOK_ROUTES,
     *OPERATION_ROUTES,
     *DEAD_LETTER_ROUTES,
     *PARTITION_ROUTES,
@@ -89,6 +92,7 @@ def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | 
     live = build_live(settings, database.engine, metrics)
     checks = {"PostgreSQL": database.check, "Kafka": intake.check, **(also or {})}
     readiness = Readiness(checks, time.monotonic)
+    show_pool(database.engine, metrics)
 
     async def close() -> None:
         await parts["simulations"].close()
@@ -183,6 +187,7 @@ def _parts(
         ),
         "streaming": live.streaming,
         "counts": live.counts,
+        "subscriptions": Subscriptions(database, settings.webhooks),
     }
 
 
@@ -193,11 +198,7 @@ def make_checker(settings: Settings, types: TenantTypes) -> Checker:
 
 
 def _database(settings: Settings) -> Database:
-    made = engine(
-        settings.database.url.get_secret_value(),
-        application_name="funnel-api",
-        connect_timeout_seconds=settings.database.connect_timeout_seconds,
-    )
+    made = engine(settings.database, application_name="funnel-api")
     return Database(made, time.monotonic)
 
 

@@ -1,19 +1,24 @@
 """The only reader of the environment: prefix FUNNEL_, nested with __, every bound with its unit.
 
 Any of them may also come from a file, as secrets do: FUNNEL_DATABASE__URL_FILE=/run/secrets/url.
+Secrets are read from theirs again for each connection.
 """
 
 import os
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from difflib import get_close_matches
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    FilePath,
     PositiveInt,
     SecretStr,
     ValidationError,
@@ -30,8 +35,39 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class SecretOfFile(SecretStr):
+    """A secret that is read again each time it is asked for: who changes it, changes the file.
+
+    While the file is away, or being written, what it said last holds."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError, ValueError."""
+        super().__init__(path.read_text().strip())
+        self._path = path
+
+    def get_secret_value(self) -> str:
+        with suppress(OSError, ValueError):
+            self._secret_value = self._path.read_text().strip() or self._secret_value
+        return self._secret_value
+
+
 class Kafka(Section):
     bootstrap_servers: str = "127.0.0.1:9092"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = Field(
+        default="PLAINTEXT",
+        description="of the brokers' listener; there is no password without encryption",
+    )
+    ca_file: FilePath | None = Field(
+        default=None, description="who signed the brokers' certificates, PEM; None: the system's"
+    )
+    certificate_file: FilePath | None = Field(
+        default=None, description="this client's certificate, PEM, where brokers ask for one"
+    )
+    key_file: FilePath | None = Field(default=None, description="its key, PEM")
+    key_password: SecretStr = SecretStr("")
+    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    username: str = ""
+    password: SecretStr = SecretStr("")
     group_id: str = "funnel"
     session_timeout_seconds: Seconds = 6.0
     heartbeat_interval_seconds: Seconds = 1.0
@@ -47,13 +83,52 @@ class Kafka(Section):
         default=30, description="a fetch waits so long for more once records flow"
     )
 
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        protocol = self.security_protocol
+        given = {"username": self.username, "password": self.password.get_secret_value()}
+        if protocol == "SASL_SSL" and (missing := [name for name in given if not given[name]]):
+            raise ValueError(f"security_protocol is SASL_SSL, so set {' and '.join(missing)}")
+        if protocol != "SASL_SSL" and (useless := [name for name in given if given[name]]):
+            raise ValueError(f"{' and '.join(useless)}: only with security_protocol SASL_SSL")
+        if protocol == "PLAINTEXT" and (self.ca_file or self.certificate_file):
+            raise ValueError("certificates: only with security_protocol SSL or SASL_SSL")
+        _check_pair(self.certificate_file, self.key_file)
+        return self
+
 
 class Database(Section):
     url: SecretStr = SecretStr("postgresql://funnel@127.0.0.1:5432/funnel")
+    password: SecretStr = Field(
+        default=SecretStr(""), description="goes before one in url, which is no secret then"
+    )
+    sslmode: Literal["as_url", "verify-full"] = Field(
+        default="as_url",
+        description="verify-full: encrypted, and the server proves that it is who url names",
+    )
+    ca_file: FilePath | None = Field(
+        default=None, description="who signed the server's certificate, PEM; None: the system's"
+    )
+    certificate_file: FilePath | None = Field(
+        default=None, description="this client's certificate, PEM, where the server asks for one"
+    )
+    key_file: FilePath | None = Field(default=None, description="its key, PEM")
     transaction_timeout_seconds: Seconds = 5.0
     idle_in_transaction_timeout_seconds: Seconds = 3.0
     lock_timeout_seconds: Seconds = 2.0
     connect_timeout_seconds: Seconds = 5.0
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.sslmode == "as_url" and (self.ca_file or self.certificate_file):
+            raise ValueError("certificates: only with sslmode verify-full")
+        _check_pair(self.certificate_file, self.key_file)
+        return self
+
+
+def _check_pair(certificate: Path | None, key: Path | None) -> None:
+    if (certificate is None) != (key is None):
+        raise ValueError("set both of certificate_file and key_file, or none")
 
 
 class Lane(Section):
@@ -191,6 +266,85 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _numbers(given: object) -> object:
+    """As the environment gives a list of numbers: with commas."""
+    return given.split(",") if isinstance(given, str) else given
+
+
+class Webhooks(Section):
+    """Delivery of events to receivers (app/outbound/webhooks); the API checks addresses by it."""
+
+    secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        description="base64 of 32 bytes: seals the signing secrets in PostgreSQL; several, with"
+        " commas: the first seals, all open. Empty: they are stored plain",
+    )
+    allow_http: bool = Field(default=False, description="receivers without TLS, too")
+    allow_networks: str = Field(
+        default="", description="networks, with commas, that would be refused, as 10.0.0.0/8"
+    )
+    retry_seconds: Annotated[tuple[Seconds, ...], BeforeValidator(_numbers)] = Field(
+        default=(5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400),
+        description="after the first attempt, which is made at once",
+    )
+    retry_jitter: Annotated[float, Field(ge=0, le=1)] = 0.1
+    retry_after_max_seconds: Seconds = 86_400.0
+    timeout_seconds: Seconds = Field(default=15.0, description="of an attempt, all of it")
+    connect_timeout_seconds: Seconds = 5.0
+    response_max_bytes: PositiveInt = 16 * 1024
+    concurrency: PositiveInt = Field(default=100, description="attempts at once, of a process")
+    concurrency_per_webhook: PositiveInt = 8
+    poll_seconds: Seconds = 0.5
+    lease_seconds: Seconds = Field(
+        default=60.0, description="then others may try what a process that died had claimed"
+    )
+    record_max: PositiveInt = Field(default=500, description="events recorded at once")
+    rotation_seconds: Seconds = Field(
+        default=86_400.0, description="a secret that was rotated goes on signing for so long"
+    )
+    delivered_keep_days: PositiveInt = 7
+    dead_keep_days: PositiveInt = 30
+    pending_max_days: PositiveInt = Field(
+        default=7, description="what waits for longer (its webhook is disabled) is dead"
+    )
+    backlog_max: PositiveInt = Field(
+        default=1_000_000, description="with more pending, a webhook is disabled"
+    )
+    upkeep_seconds: Seconds = 30.0
+    webhooks_max: PositiveInt = Field(default=100, description="of a tenant")
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.lease_seconds < 2 * self.timeout_seconds:
+            raise ValueError("lease_seconds must be at least twice timeout_seconds")
+        for network in self.networks:
+            ip_network(network)
+        for key in filter(None, self.secret_key.get_secret_value().split(",")):
+            if len(_decoded(key.strip())) != SECRET_KEY_BYTES:
+                raise ValueError("secret_key must be base64 of 32 bytes: openssl rand -base64 32")
+        return self
+
+    @property
+    def networks(self) -> list[str]:
+        return [part.strip() for part in self.allow_networks.split(",") if part.strip()]
+
+    @property
+    def secret_keys(self) -> list[bytes]:
+        keys = self.secret_key.get_secret_value().split(",")
+        return [_decoded(key.strip()) for key in keys if key.strip()]
+
+
+SECRET_KEY_BYTES: Final = 32
+
+
+def _decoded(key: str) -> bytes:
+    """Empty where it is no base64."""
+    try:
+        return b64decode(key, validate=True)
+    except ValueError:
+        return b""
+
+
 class Logs(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
@@ -206,6 +360,7 @@ class Settings(Section):
     http: Http = Http()
     api: Api = Api()
     live: Live = Live()
+    webhooks: Webhooks = Webhooks()
     logs: Logs = Logs()
     model: str = Field(
         default="b2b-default@1", description="name@version of the funnel model in force"
@@ -271,10 +426,25 @@ def _given(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
             wrong.append(f"{variable}: {name} is set too, set one of them")
         else:
             try:
-                _put(given, known[name], Path(text).read_text().strip())
+                _put(given, known[name], _read(known[name], Path(text)))
             except (OSError, ValueError) as failed:
                 wrong.append(f"{variable}: can't read {text}: {failed}")
     return given, wrong
+
+
+def _read(path: Place, file: Path) -> str | SecretOfFile:
+    """Raises OSError, ValueError."""
+    secret = SecretOfFile(file)
+    return secret if _is_secret(path) else secret.get_secret_value()
+
+
+def _is_secret(path: Place) -> bool:
+    section: type[BaseModel] = Settings
+    for part in path[:-1]:
+        below = section.model_fields[part].annotation
+        assert isinstance(below, type), "a section"
+        section = below
+    return section.model_fields[path[-1]].annotation is SecretStr
 
 
 def _nearest(variable: str, known: Mapping[str, Place]) -> str:
@@ -282,7 +452,7 @@ def _nearest(variable: str, known: Mapping[str, Place]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _put(nested: dict[str, Any], path: Place, value: str) -> None:
+def _put(nested: dict[str, Any], path: Place, value: str | SecretStr) -> None:
     for part in path[:-1]:
         nested = nested.setdefault(part, {})
     nested[path[-1]] = value

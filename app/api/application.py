@@ -90,6 +90,7 @@ def _openapi(version: str) -> OpenAPIConfig:
             Tag("Accounts", "Organisations as their contacts make them"),
             Tag("Live", "What happens, as it happens"),
             Tag("Models", "The funnel's rules"),
+            Tag("Webhooks", "Events to receivers, signed as Standard Webhooks"),
             Tag("Operations", "Dead letters, lag, probes"),
         ],
     )

@@ -15,7 +15,7 @@ PROBLEMS: Final = {
     401: "There is no token, or it is not accepted.",
     403: "The token lacks the scope.",
     404: "There is no such thing, of this tenant.",
-    409: "It is not in a state in which this can be done.",
+    409: "It can't be done as things stand: `detail` says why.",
     413: "The request is too large.",
     415: "The content-type is another than the ones listed.",
     422: "Something in the request is wrong: `errors` name the fields.",
@@ -44,7 +44,11 @@ class Described(Operation):
 
 def _exemplify(responses: Responses, example: msgspec.Struct) -> None:
     for status, answer in responses.items():
-        if status in ("200", "202") and isinstance(answer, OpenAPIResponse) and answer.content:
+        if (
+            status in ("200", "201", "202")
+            and isinstance(answer, OpenAPIResponse)
+            and answer.content
+        ):
             # The Struct itself: of a dict the framework would leave out what is null.
             answer.content["application/json"].examples = {"example": Example(value=example)}
 

@@ -1,7 +1,6 @@
 """Around the application, for every request: raw paths, security headers, a bound on its time."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -27,39 +26,41 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A request that takes too long, its body's arrival included, is answered with 504. A
-        streamed answer may go on as long as each part of it comes, and is taken, in that time."""
+        streamed answer may go on as long as each part of it comes, and is taken, in that time; a
+        live stream is done when it begins."""
         if scope["type"] != ScopeType.HTTP:
             await self._inner(scope, receive, send)
             return
-        bound = asyncio.timeout(self._timeout_seconds)
-        answer = _Answer(send, lambda: self._prolong(bound))
         try:
-            async with bound:
+            async with asyncio.timeout(self._timeout_seconds) as bound:
+                answer = _Answer(send, bound, self._timeout_seconds)
                 await self._inner(_routed_as_sent(scope), receive, answer.send)
         except TimeoutError:
             if not bound.expired() or answer.has_begun:
                 raise
             await answer.problem(_too_slow(self._timeout_seconds))
 
-    def _prolong(self, bound: asyncio.Timeout) -> None:
-        bound.reschedule(asyncio.get_running_loop().time() + self._timeout_seconds)
-
 
 class _Answer:
-    def __init__(self, send: Send, prolong: Callable[[], None]) -> None:
+    def __init__(self, send: Send, bound: asyncio.Timeout, part_seconds: float) -> None:
+        """`bound` begins anew with each part of a streamed answer."""
         self._send = send
-        self._prolong = prolong
+        self._bound = bound
+        self._part_seconds: float | None = part_seconds
         self.has_begun = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.has_begun = True
             given = list(message.get("headers", ()))
+            if any(name.lower() == b"content-type" and _is_stream(text) for name, text in given):
+                self._part_seconds = None
+                self._bound.reschedule(None)
             there = {name.lower() for name, _ in given}
             missing = [each for each in SECURITY_HEADERS if each[0] not in there]
             message = {**message, "headers": [*given, *missing]}
-        elif message["type"] == "http.response.body" and message.get("more_body"):
-            self._prolong()
+        elif message.get("more_body") and self._part_seconds is not None:
+            self._bound.reschedule(asyncio.get_running_loop().time() + self._part_seconds)
         await self._send(message)
 
     async def problem(self, problem: Problem) -> None:
@@ -68,6 +69,10 @@ class _Answer:
         status = problem.details.status
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _is_stream(media_type: bytes) -> bool:
+    return media_type.startswith(b"text/event-stream")
 
 
 def _routed_as_sent(scope: Scope) -> Any:

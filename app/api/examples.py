@@ -30,6 +30,14 @@ from app.api.publishing import Accepted
 from app.api.shapes import ContactAnswer, StageChange
 from app.api.simulating import Elsewhere, SimulationAnswer, SimulationReport
 from app.api.timeline import Move, Timeline, TimelineItem
+from app.api.webhook_shapes import (
+    Delivery,
+    DeliveryPage,
+    RotatedSecret,
+    Webhook,
+    WebhookPage,
+    WebhookWithSecret,
+)
 from app.domain.changes import Cause, GuardResult, Touch
 from app.domain.command_outcome import CommandState
 from app.domain.what_if_report import Month, PairCount
@@ -179,6 +187,35 @@ _FLOW = FlowGroup(
     [StageFlow("lead", 120, 40, 10, 0.3333, 0.0833, 4.2)],
     [Moves("none", "lead", 120, None), Moves("lead", "prospect", 40, 4.2)],
 )
+_WEBHOOK = Webhook(
+    id="3f1c0a52d9c94f0e8a5b7c6d1e2f3a4b",
+    url="https://crm.example/hooks/funnel",
+    description="opportunities to the CRM",
+    types=["funnel.contact.became_opportunity.v1"],
+    filters={"owner_team": ["sales"]},
+    is_enabled=True,
+    disabled_reason=None,
+    failing_since=None,
+    paused_until=None,
+    previous_secret_until=None,
+    created_at=_AT,
+    created_by="jo",
+)
+_DELIVERY = Delivery(
+    id=17,
+    event_id="9c5d1f0b6a2e4c7d8e9f0a1b2c3d4e5f",
+    type="funnel.contact.became_opportunity.v1",
+    state="pending",
+    attempts=1,
+    created_at=_AT,
+    next_attempt_at="2026-03-02T09:14:10.2Z",
+    tried_at="2026-03-02T09:14:05.2Z",
+    done_at=None,
+    status=503,
+    failure="status",
+    took_ms=12,
+)
+_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - an example
 
 _SIMULATION = SimulationAnswer(
     "0f8fad5bd9cb469fa16570867728950e", "profile-first@1", "jo", _AT, "running", 0, 591, None, None
@@ -230,6 +267,14 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
         _SIMULATION, state="done", contacts_read=591, report=_REPORT
     ),
     "lint": LintAnswer("ours@1", [Finding("unreachable", "ours@1.yaml:12: no transition …")]),
+    "list_webhooks": WebhookPage([_WEBHOOK], None),
+    "create_webhook": WebhookWithSecret(_WEBHOOK, _SECRET),
+    "webhook": _WEBHOOK,
+    "change_webhook": _WEBHOOK,
+    "rotate_secret": RotatedSecret(_SECRET, "2026-03-03T09:14:05Z"),
+    "deliveries": DeliveryPage([_DELIVERY], None),
+    "redeliver": _DELIVERY,
+    "test_webhook": _DELIVERY,
     "dead_letters": DeadLetterPage([_LETTER], None),
     "dead_letter": DeadLetterDetail(
         **msgspec.structs.asdict(_LETTER),
@@ -242,14 +287,6 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
         shape={"specversion": "string", "type": "string", "data": {"*": "number"}},
         is_whole=True,
     ),
-    "redrive_one": msgspec.structs.replace(
-        _LETTER, redriven=1, redriven_at="2026-03-02T10:00:00Z", redriven_by="jo"
-    ),
-    "redrive_some": RedrivenAnswer(
-        dry_run=False, matched=240, redriven=100, skipped=2, remaining=138, ids=[17]
-    ),
-    "partitions": LanePartitions([_PARTITION]),
-    "resume_partition": msgspec.structs.replace(_PARTITION, halted=None),
     "funnel_live": LiveAnswer(
         at=_AT,
         complete_since="2026-03-01T10:00:00Z",
@@ -260,6 +297,14 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
         signals_last_hour={"funnel.contact.sla_breached.v1": 2},
         signals_since="2026-03-02T08:02:11Z",
     ),
+    "redrive_one": msgspec.structs.replace(
+        _LETTER, redriven=1, redriven_at="2026-03-02T10:00:00Z", redriven_by="jo"
+    ),
+    "redrive_some": RedrivenAnswer(
+        dry_run=False, matched=240, redriven=100, skipped=2, remaining=138, ids=[17]
+    ),
+    "partitions": LanePartitions([_PARTITION]),
+    "resume_partition": msgspec.structs.replace(_PARTITION, halted=None),
     "lag": Lag(2, [PartitionLag("funnel.interactions.v1", 0, 9, 7, 8, 2, 1, 0.3, "funnel-1")]),
 }
 """By operation id."""

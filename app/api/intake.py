@@ -13,6 +13,7 @@ from app.domain.routing import home_partition, routing_key
 from app.domain.topics import Topic
 from app.errors import Unavailable
 from app.inbound.event import STRUCTURED
+from app.kafka_access import kafka_access, renew_access
 from app.outbound.redriving import Original
 from app.settings import Kafka
 
@@ -46,6 +47,7 @@ class Intake:
     async def check(self) -> None:
         """Raises Unavailable."""
         producer = await self._started()
+        renew_access(producer.client, self._kafka)
         if not await producer.client.force_metadata_update():
             raise Unavailable(f"Kafka at {self._kafka.bootstrap_servers} does not answer")
 
@@ -98,7 +100,7 @@ class Intake:
 
     async def _start(self) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._kafka.bootstrap_servers,
+            **kafka_access(self._kafka),
             client_id="funnel-api",
             enable_idempotence=True,
             acks="all",

@@ -67,7 +67,7 @@ SortBy = Annotated[
         " before any cold one; updated: latest first."
     ),
 ]
-Place = tuple[Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)], Text]
+PageKey = tuple[Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)], Text]
 
 
 class Lists:
@@ -121,10 +121,10 @@ async def contacts(
     rules = await lists.rules_of(principal.tenant)
     wanted = Wanted(
         principal.tenant,
-        stages_wanted(stage, owner_team, rules),
+        chosen_stages(stage, owner_team, rules),
         *(temperature, owner, account, channel, campaign),
     )
-    last = key_of(after, Place)
+    last = key_of(after, PageKey)
 
     async def page(rows: int, last: tuple[int, str] | None) -> ContactPage:
         found, is_cut = await lists.page(wanted, sort, rows + 1, last, text)
@@ -147,7 +147,7 @@ async def contacts(
     return cast(Response[ContactPage], table("contacts", CONTACT_COLUMNS, pages()))
 
 
-def stages_wanted(stage: str | None, team: str | None, rules: Rules) -> tuple[str, ...]:
+def chosen_stages(stage: str | None, team: str | None, rules: Rules) -> tuple[str, ...]:
     """Problem 422: there is no such stage, or team."""
     known, owners = all_stages(rules), teams(rules)
     if stage is not None and stage not in (*known, NONE):

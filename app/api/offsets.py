@@ -6,6 +6,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from app.kafka_access import kafka_access
 from app.settings import Kafka
 
 CLIENT_ID: Final = "funnel-api"
@@ -18,7 +19,7 @@ Offsets = dict[TopicPartition, int]
 
 async def published(kafka: Kafka, group_id: str) -> Offsets:
     admin = AIOKafkaAdminClient(
-        bootstrap_servers=kafka.bootstrap_servers,
+        **kafka_access(kafka),
         client_id=CLIENT_ID,
         request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
     )
@@ -33,7 +34,7 @@ async def published(kafka: Kafka, group_id: str) -> Offsets:
 async def ends_of(kafka: Kafka, every: Sequence[TopicPartition], published: Offsets) -> Offsets:
     """As read_committed readers see them; where only markers follow what is published, that."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka.bootstrap_servers,
+        **kafka_access(kafka),
         client_id=CLIENT_ID,
         isolation_level="read_committed",
         enable_auto_commit=False,

@@ -18,8 +18,10 @@ async def broker(kafka: "Kafka") -> AsyncIterator["AIOKafkaAdminClient"]:
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.errors import KafkaError
 
+    from app.kafka_access import kafka_access
+
     admin = AIOKafkaAdminClient(
-        bootstrap_servers=kafka.bootstrap_servers,
+        **kafka_access(kafka),
         client_id="funnel-cli",
         request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
     )

@@ -5,13 +5,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from app.handling.known_types import Known
     from app.settings import Settings
 
 Refusal = Callable[[Mapping[str, Any]], str | None]
 
 
-def checker(settings: "Settings") -> Refusal:
-    """What is wrong with a CloudEvent as ``reason: message``; None where nothing is."""
+def checker(settings: "Settings", tenants: "Mapping[str, Known] | None" = None) -> Refusal:
+    """What is wrong with a CloudEvent as ``reason: message``; None where nothing is.
+
+    `tenants`: the types of those that have models of their own; it may grow."""
     import msgspec
 
     from app.cli.sending import CLOUDEVENT
@@ -23,11 +26,11 @@ def checker(settings: "Settings") -> Refusal:
 
     # With one partition every record is at home.
     rules = load_rules(settings.model, settings.models_dir)
-    decode = make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1)
+    decode = make_decoder(rules, settings.limits, CONTACT_LANE_INPUTS, 1, tenants=tenants)
 
     def refusal(event: Mapping[str, Any]) -> str | None:
         record = SourceRecord(
-            topic=CONTACT_LANE_INPUTS.index(topic_of(event, settings)),
+            topic=CONTACT_LANE_INPUTS.index(topic_of(event, settings, tenants)),
             partition=0,
             offset=0,
             timestamp_ms=time.time_ns() // 1_000_000,
@@ -41,10 +44,15 @@ def checker(settings: "Settings") -> Refusal:
     return refusal
 
 
-def topic_of(event: Mapping[str, Any], settings: "Settings") -> str:
+def topic_of(
+    event: Mapping[str, Any], settings: "Settings", tenants: "Mapping[str, Known] | None" = None
+) -> str:
     """The commands topic for the types that only it may carry."""
+    from app.domain.routing import DEFAULT_TENANT
     from app.domain.topics import Topic
     from app.models import load_rules
 
-    kind = load_rules(settings.model, settings.models_dir).types.get(str(event.get("type")))
+    known = (tenants or {}).get(str(event.get("tenantid") or DEFAULT_TENANT))
+    types = load_rules(settings.model, settings.models_dir).types if known is None else known.types
+    kind = types.get(str(event.get("type")))
     return Topic.COMMANDS if kind is not None and kind.is_command else Topic.INTERACTIONS

@@ -20,11 +20,7 @@ async def database(settings: "Settings") -> AsyncIterator["AsyncEngine"]:
     from app.storage.engine import driver_of, engine, reaching
     from app.storage.revision import check_revision
 
-    made = engine(
-        settings.database.url.get_secret_value(),
-        application_name="funnel-cli",
-        connect_timeout_seconds=settings.database.connect_timeout_seconds,
-    )
+    made = engine(settings.database, application_name="funnel-cli")
     try:
         with reaching("connecting"):
             async with made.connect() as connection:

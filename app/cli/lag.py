@@ -1,10 +1,13 @@
 """`funnel lag`: how far behind the lanes are, per partition."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
+import typer
 
 from app.cli import printing
 
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
 MARKERS_MAX: Final = 20
 """A gap up to this is looked into: it may be transaction markers only."""
 LOOK_MS: Final = 500
+CLEAR: Final = "\x1b[2J\x1b[H"
+"""Of a terminal: everything, and back to its first cell."""
 
 
 class PartitionLag(msgspec.Struct, frozen=True):
@@ -37,17 +42,57 @@ class PartitionLag(msgspec.Struct, frozen=True):
     owner: str | None
 
 
-def lag(as_json: printing.Json = False) -> None:
+Watch = Annotated[
+    bool,
+    typer.Option(
+        "--watch", help="Show what is behind until Ctrl-C; off a terminal, a line each time."
+    ),
+]
+Interval = Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between two looks.")]
+
+
+def lag(watch: Watch = False, interval: Interval = 2.0, as_json: printing.Json = False) -> None:
     """What has arrived and is not yet applied to PostgreSQL, or not yet published to Kafka.
 
     Published is the committed offset of the consumer group, as other tools show it.
     """
     from app.cli import settings
 
-    rows = asyncio.run(read_lag(settings.load()))
+    found = settings.load()
+    if watch:
+        asyncio.run(_watch(found, interval, as_json))
+    else:
+        _show(asyncio.run(read_lag(found)), as_json)
+
+
+async def _watch(settings: "Settings", interval_seconds: float, as_json: bool) -> None:
+    """For ever. A look that fails is said, and another follows: the stack may be starting again."""
+    from app.errors import Unavailable
+
+    while True:
+        try:
+            rows = await read_lag(settings)
+        except Unavailable as away:
+            printing.note(f"{_now()} {away}")
+        else:
+            if as_json or not sys.stdout.isatty():
+                _show(rows, True) if as_json else printing.line(_summary(rows))
+            else:
+                sys.stdout.write(CLEAR)
+                _table([row for row in rows if row.lag or row.owner is None])
+                printing.line(_summary(rows))
+        await asyncio.sleep(interval_seconds)
+
+
+def _show(rows: Sequence[PartitionLag], as_json: bool) -> None:
     if as_json:
         printing.json({"lag": sum(row.lag for row in rows), "partitions": rows})
         return
+    _table(rows)
+    printing.line(_summary(rows))
+
+
+def _table(rows: Sequence[PartitionLag]) -> None:
     printing.table(
         ("topic", "partition", "end", "published", "applied", "lag", "owner"),
         [
@@ -55,7 +100,17 @@ def lag(as_json: printing.Json = False) -> None:
             for row in rows
         ],
     )
-    printing.line(f"{sum(row.lag for row in rows):,} behind")
+
+
+def _summary(rows: Sequence[PartitionLag]) -> str:
+    unowned = sum(row.owner is None for row in rows)
+    nobody = f", {unowned} of {len(rows)} partitions are nobody's" if unowned else ""
+    not_applied = sum(row.apply_lag for row in rows)
+    return f"{_now()} {sum(row.lag for row in rows):,} behind ({not_applied:,} not applied){nobody}"
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%H:%M:%S}"
 
 
 async def read_lag(settings: "Settings") -> list[PartitionLag]:

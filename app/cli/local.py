@@ -98,7 +98,9 @@ async def _service(options: Options, say: Callable[[str], None]) -> AsyncIterato
         wipe=options.wipe,
         progress=say,
     ) as stack:
-        effective = settings.load_without_stack(**_addresses(stack, options, found.http))
+        effective = settings.load_without_stack(
+            **_addresses(stack, options, found.http), webhooks=_receivers_here(found)
+        )
         await _prepare(effective)
         say("starting the worker and the API")
         async with _worker(effective, stack) as local:
@@ -123,11 +125,21 @@ def _addresses(stack: "EmbeddedStack", options: Options, http: "Http") -> dict[s
     }
 
 
+def _receivers_here(settings: "Settings") -> dict[str, Any]:
+    """Webhooks may lead to this machine, without TLS, unless told otherwise."""
+    here = {"allow_http": True, "allow_networks": "127.0.0.0/8, ::1/128"}
+    return {
+        name: value
+        for name, value in here.items()
+        if name not in settings.webhooks.model_fields_set
+    }
+
+
 async def _prepare(settings: "Settings") -> None:
     from app.cli.topics import apply_topics
     from app.storage.migrate import migrate
 
-    await migrate(settings.database.url.get_secret_value())
+    await migrate(settings.database)
     await apply_topics(settings)
     await _coordinators_are_up(settings)
 
@@ -156,24 +168,28 @@ async def _coordinators_are_up(settings: "Settings") -> None:
 async def _worker(settings: "Settings", stack: "EmbeddedStack") -> AsyncIterator[Local]:
     from app.bootstrap import build_lanes
     from app.bootstrap_api import build_api_services
+    from app.bootstrap_webhooks import build_webhooks
     from app.cli.stack_file import StackFile, standing
-    from app.runtime.lane import health_of, lane_services
+    from app.runtime.lane import LaneRunner, health_of, lane_services
     from app.runtime.shell import run
     from app.telemetry.metrics import Metrics
 
     metrics = Metrics()
     drain = settings.lane.drain_timeout_seconds
-    lanes = build_lanes(settings, metrics)
+    roles: dict[str, LaneRunner] = {
+        **build_lanes(settings, metrics),
+        "webhooks": build_webhooks(settings, metrics),
+    }
 
-    async def lanes_are_well() -> None:
-        health = health_of(lanes)
+    async def roles_are_well() -> None:
+        health = health_of(roles)
         if not health.ready:
             raise Unavailable("; ".join(health.reasons))
 
-    api = build_api_services(settings, metrics, {"Worker": lanes_are_well})
+    api = build_api_services(settings, metrics, {"Worker": roles_are_well})
 
     def services() -> list["Service"]:
-        return [*api, *lane_services(lanes, drain_timeout_seconds=drain)]
+        return [*api, *lane_services(roles, drain_timeout_seconds=drain)]
 
     stop, started = asyncio.Event(), asyncio.Event()
     ended = asyncio.create_task(

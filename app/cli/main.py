@@ -22,8 +22,10 @@ from app.cli import (
     model,
     publish,
     replay,
+    schemas,
     tail,
     topics,
+    webhooks,
     worker,
 )
 from app.cli import settings as settings_command
@@ -51,9 +53,11 @@ app.command("demo", rich_help_panel=ON_ONE_MACHINE)(demo.demo)
 app.command("dev", rich_help_panel=ON_ONE_MACHINE)(dev.dev)
 app.command("worker", rich_help_panel=SERVICE)(worker.worker)
 app.command("api", rich_help_panel=SERVICE)(api.api)
+app.command("webhooks", rich_help_panel=SERVICE)(webhooks.webhooks)
 app.command("migrate", rich_help_panel=SERVICE)(migrate.migrate)
 app.add_typer(topics.group, name="topics", rich_help_panel=SERVICE)
 app.add_typer(model.group, name="model", rich_help_panel=SERVICE)
+app.add_typer(schemas.group, name="schemas", rich_help_panel=SERVICE)
 app.command("check-config", rich_help_panel=SERVICE)(settings_command.check_config)
 app.command("publish", rich_help_panel=DATA)(publish.publish)
 app.command("tail", rich_help_panel=DATA)(tail.tail)

@@ -14,7 +14,7 @@ def migrate(as_json: printing.Json = False) -> None:
     from app.storage import migrate as schema
 
     found = settings.load()
-    revision = asyncio.run(schema.migrate(found.database.url.get_secret_value()))
+    revision = asyncio.run(schema.migrate(found.database))
     if as_json:
         printing.json({"revision": revision})
     else:

@@ -1,23 +1,26 @@
-"""`funnel publish`: one interaction by options, or many as NDJSON."""
+"""`funnel publish`: one interaction by options, or the rows of a file."""
 
 import asyncio
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from app.cli import printing
-from app.errors import FunnelError
 
 if TYPE_CHECKING:
     from app.settings import Settings
 
+OF_A_FILE: Final = "Of a file"
+SOURCE: Final = "/funnel/cli"
+FILES: Final = (".csv", ".tsv", ".ndjson", ".jsonl")
+
 
 def publish(
     type_: Annotated[
-        str | None, typer.Argument(metavar="TYPE", help="For example demo.requested.")
+        str | None,
+        typer.Argument(metavar="TYPE|FILE", help="As demo.requested; or a file: csv, tsv, ndjson."),
     ] = None,
     subject: Annotated[
         str | None, typer.Argument(metavar="CONTACT", help="The contact's key.")
@@ -30,7 +33,9 @@ def publish(
     id_: Annotated[
         str | None, typer.Option("--id", help="Default: a new one. The same id is a duplicate.")
     ] = None,
-    source: Annotated[str, typer.Option(help="Who says so, a URI.")] = "/funnel/cli",
+    source: Annotated[
+        str | None, typer.Option(help="Who says so, a URI. Default: /funnel/cli.")
+    ] = None,
     time: Annotated[
         str | None, typer.Option(help="When it happened, RFC 3339. Default: now.")
     ] = None,
@@ -48,9 +53,55 @@ def publish(
         bool,
         typer.Option("--unchecked", help="Send also what will become a dead letter."),
     ] = False,
+    mapping: Annotated[
+        Path | None, typer.Option(help="YAML: what the columns mean.", rich_help_panel=OF_A_FILE)
+    ] = None,
+    map_: Annotated[
+        list[str] | None,
+        typer.Option(
+            *("--map", "-m"),
+            metavar="NAME=COLUMN",
+            help="As subject=Email or data.rep_id=Rep; repeatable.",
+            rich_help_panel=OF_A_FILE,
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Of every row, as type=demo.requested.",
+            rich_help_panel=OF_A_FILE,
+        ),
+    ] = None,
+    zone: Annotated[
+        str | None,
+        typer.Option(help="Of times that name none, as Europe/Berlin.", rich_help_panel=OF_A_FILE),
+    ] = None,
+    delimiter: Annotated[
+        str | None,
+        typer.Option(help="Default: what the header has most of.", rich_help_panel=OF_A_FILE),
+    ] = None,
+    encoding: Annotated[str, typer.Option(rich_help_panel=OF_A_FILE)] = "utf-8",
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="At most so many a second.", rich_help_panel=OF_A_FILE),
+    ] = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(help="For refused rows. Default: FILE.errors.csv.", rich_help_panel=OF_A_FILE),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="How far it got. Default: FILE.state.json.", rich_help_panel=OF_A_FILE),
+    ] = None,
+    restart: Annotated[
+        bool,
+        typer.Option("--restart", help="From the first row.", rich_help_panel=OF_A_FILE),
+    ] = False,
     as_json: printing.Json = False,
 ) -> None:
-    """Publish one interaction, or many from a file.
+    """Publish one interaction, or the rows of a file, each once.
 
     Examples:
 
@@ -58,17 +109,11 @@ def publish(
 
       funnel publish demo.requested crm-1 -f product_id=analytics
 
-      funnel publish --file interactions.ndjson
+      funnel publish interactions.ndjson
+
+      funnel publish scans.csv --mapping scans.yaml --dry-run
     """
-    if (file is None) == (type_ is None) or (type_ is not None and subject is None):
-        raise typer.BadParameter("give TYPE and CONTACT, or --file")
-    if file is not None:
-        _publish_file(file, dry_run, unchecked, as_json)
-        return
-    assert type_ is not None
-    assert subject is not None
     optional = {
-        "id": id_,
         "time": time,
         "tenantid": tenant,
         "channel": channel,
@@ -76,8 +121,54 @@ def publish(
         "ingestmode": "backfill" if backfill else None,
         "automated": automated or None,
     }
-    event = made_event(type_, subject, source, _data_of(data, field or []), optional)
-    _publish_all([event], dry_run, unchecked, as_json)
+    fields = _data_of(data, field or [])
+    if file is None and subject is None and type_ is not None and type_.lower().endswith(FILES):
+        file, type_ = Path(type_), None
+    if file is None and type_ is not None and subject is not None:
+        event = made_event(type_, subject, source or SOURCE, fields, {"id": id_, **optional})
+        _publish_one(event, dry_run, unchecked, as_json)
+        return
+    if file is None or type_ is not None or id_ is not None:
+        raise typer.BadParameter(
+            f"give TYPE and CONTACT; or a file that ends in one of {', '.join(FILES)}, alone"
+        )
+    if delimiter is not None and len(delimiter) != 1:
+        raise typer.BadParameter("--delimiter is one character; of tabs make the file a .tsv")
+    constants = [
+        *((name, value) for name, value in {"source": source, **optional}.items()),
+        *((f"data.{name}", value) for name, value in fields.items()),
+        *((name, _value_of(text)) for name, text in _pairs("--set", set_)),
+    ]
+    from app.cli.importing.command import Asked, import_file
+
+    import_file(
+        Asked(
+            file=file,
+            mapping=mapping,
+            columns=_pairs("--map", map_),
+            constants=[each for each in constants if each[1] is not None],
+            zone=zone,
+            delimiter=delimiter,
+            encoding=encoding,
+            errors=errors,
+            state=state,
+            is_anew=restart,
+            per_second=rate,
+            is_dry=dry_run,
+            is_unchecked=unchecked,
+            as_json=as_json,
+        )
+    )
+
+
+def _pairs(option: str, given: list[str] | None) -> list[tuple[str, str]]:
+    found = []
+    for each in given or ():
+        name, equals, value = each.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"{option} {each!r}: write NAME=…")
+        found.append((name, value))
+    return found
 
 
 def made_event(
@@ -126,82 +217,39 @@ def _value_of(text: str) -> Any:
         return text
 
 
-def _publish_file(file: Path, dry_run: bool, unchecked: bool, as_json: bool) -> None:
-    if str(file) == "-":
-        _publish_all(_events_of(sys.stdin, "stdin"), dry_run, unchecked, as_json)
-        return
-    try:
-        with file.open(encoding="utf-8") as lines:
-            _publish_all(_events_of(lines, str(file)), dry_run, unchecked, as_json)
-    except OSError as failed:
-        raise FunnelError(f"can't read {file}: {failed.strerror}") from None
-
-
-def _events_of(lines: Any, name: str) -> Iterator[Mapping[str, Any]]:
-    import json
-
-    for number, text in enumerate(lines, start=1):
-        if not text.strip():
-            continue
-        try:
-            event = json.loads(text)
-        except ValueError as wrong:
-            raise FunnelError(f"{name}, line {number}: no JSON: {wrong}") from None
-        if not isinstance(event, dict) or not isinstance(event.get("subject"), str):
-            raise FunnelError(f"{name}, line {number}: must be an object with a subject")
-        yield event
-
-
-def _publish_all(
-    events: Iterable[Mapping[str, Any]], dry_run: bool, unchecked: bool, as_json: bool
-) -> None:
+def _publish_one(event: Mapping[str, Any], dry_run: bool, unchecked: bool, as_json: bool) -> None:
     from app.cli import settings
-    from app.cli.checking import checker
 
-    found = settings.load()
-    refusal = (lambda _event: None) if unchecked else checker(found)
-    sound = _Sound(events, refusal)
-    done = sum(1 for _ in sound) if dry_run else asyncio.run(_send(sound, found))
-    result = {"checked" if dry_run else "sent": done, "refused": sound.refused}
+    wrong = asyncio.run(_send(event, settings.load(), dry_run, unchecked))
+    if wrong is not None:
+        printing.note(f"refused: {wrong}")
+    result = {"checked" if dry_run else "sent": int(wrong is None), "refused": int(bool(wrong))}
     if as_json:
         printing.json(result)
     else:
         printing.line(", ".join(f"{name} {count:,}" for name, count in result.items()))
-    if sound.refused:
+    if wrong is not None:
         raise typer.Exit(1)
 
 
-class _Sound:
-    """The events that may be sent; says on stderr what is wrong with each other one."""
-
-    def __init__(
-        self,
-        events: Iterable[Mapping[str, Any]],
-        refusal: Callable[[Mapping[str, Any]], str | None],
-    ) -> None:
-        self._events = events
-        self._refusal = refusal
-        self.refused = 0
-
-    def __iter__(self) -> Iterator[Mapping[str, Any]]:
-        for number, event in enumerate(self._events, start=1):
-            wrong = self._refusal(event)
-            if wrong is None:
-                yield event
-            else:
-                self.refused += 1
-                printing.note(f"interaction {number} refused: {wrong}")
-
-
-async def _send(events: Iterable[Mapping[str, Any]], settings: "Settings") -> int:
-    from app.cli.checking import topic_of
+async def _send(
+    event: Mapping[str, Any], settings: "Settings", dry_run: bool, unchecked: bool
+) -> str | None:
+    """What is wrong with it; None: it is sent, or could be."""
+    from app.cli.checking import checker, topic_of
     from app.cli.sending import sender
+    from app.cli.tenant_types import TenantTypes, tenant_types
+    from app.domain.routing import DEFAULT_TENANT
 
-    async with sender(settings.kafka) as to:
-        with printing.counting("published") as count:
-            for event in events:
-                await to.send_event(event, topic=topic_of(event, settings))
-                count(to.confirmed)
+    types = TenantTypes(settings, None)
+    if not unchecked:
+        async with tenant_types(settings) as types:
+            await types.look_up(str(event.get("tenantid") or DEFAULT_TENANT))
+        wrong = checker(settings, types.by_tenant)(event)
+        if wrong is not None:
+            return wrong
+    if not dry_run:
+        async with sender(settings.kafka) as to:
+            await to.send_event(event, topic=topic_of(event, settings, types.by_tenant))
             await to.confirm()
-            count(to.confirmed)
-        return to.confirmed
+    return None

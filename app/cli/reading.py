@@ -30,8 +30,10 @@ async def consumer(kafka: "Kafka") -> AsyncIterator["AIOKafkaConsumer"]:
     from aiokafka import AIOKafkaConsumer
     from aiokafka.errors import KafkaError
 
+    from app.kafka_access import kafka_access
+
     made = AIOKafkaConsumer(
-        bootstrap_servers=kafka.bootstrap_servers,
+        **kafka_access(kafka),
         client_id="funnel-cli",
         isolation_level="read_committed",
         enable_auto_commit=False,

@@ -91,8 +91,10 @@ async def sender(kafka: "Kafka") -> AsyncIterator[Sender]:
     from aiokafka import AIOKafkaProducer
     from aiokafka.errors import KafkaError
 
+    from app.kafka_access import kafka_access
+
     producer = AIOKafkaProducer(
-        bootstrap_servers=kafka.bootstrap_servers,
+        **kafka_access(kafka),
         client_id="funnel-cli",
         enable_idempotence=True,
         acks="all",

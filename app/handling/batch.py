@@ -70,6 +70,8 @@ class DecidedBatch(msgspec.Struct):
     """Of this incarnation, from 1."""
     decided_at: Microseconds
     fetched: Fetched
+    oldest_intent: Microseconds | None = None
+    """When the first of the intents in it arrived."""
     applied_at: float = 0.0
     """Monotonic seconds."""
     size_bytes: int = 0

@@ -150,7 +150,7 @@ class Collector:
                 continue
             part.records += encoder.change(*about, told)
             if told.kind == "changed":
-                self._tally.moves[told.model, told.from_stage, told.to_stage] += 1
+                self._tally.moved(told, mine.ruling.at(now), now)
         for command in mine.commands:
             part.records.append(encoder.command(contact.tenant, command))
         for word in mine.words:

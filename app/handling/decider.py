@@ -55,6 +55,15 @@ FindModel = Callable[[str], Awaitable[Rules | None]]
 """By content hash; None: it is not stored."""
 
 
+def intents_of(rules: Rules) -> frozenset[str]:
+    """The types of interactions with which somebody asks to be spoken to."""
+    return frozenset(
+        name
+        for name, type_ in rules.types.items()
+        if any(outcome.is_intent for outcome in type_.outcomes)
+    )
+
+
 async def no_model(content_hash: str) -> Rules | None:  # noqa: ARG001
     """Where none was ever stored."""
     return None
@@ -85,6 +94,7 @@ class Decider:
         self._register = register
         self._rejected = rejected
         self._find_model = find_model
+        self._intents = intents_of(rules)
         self._tally = tally = Tally(parts.metrics, self._topics)
         self._bringer = Bringer(cache, load, rules)
         self._collector = Collector(parts.lane, encoder, cache, register, tally)
@@ -106,6 +116,7 @@ class Decider:
                 owned.rulings.advance(part.position.as_of)
         # after `begin`: erasing a contact means every batch numbered before it
         await self._drop_erased(fetched, decoded)
+        batch.oldest_intent = self._oldest_intent(decoded)
         brought = await self._bringer.bring(fetched, decoded)
         for (owned, records), items, part, touched in zip(
             fetched, decoded, begun, brought, strict=True
@@ -183,6 +194,18 @@ class Decider:
             if row is not None:
                 batch.activations.append(row)
             self._tally.outcomes["duplicate" if row is None else "applied"] += 1
+
+    def _oldest_intent(self, decoded: Sequence[list[Item]]) -> Microseconds | None:
+        intents = self._intents
+        return min(
+            (
+                item.arrived_at
+                for items in decoded
+                for item in items
+                if type(item) is Interaction and item.type in intents
+            ),
+            default=None,
+        )
 
     async def _complete(self, partition: int, mine: Touched) -> None:
         """With its sealed chunks, where another model has to fold all of it."""

@@ -25,14 +25,17 @@ from app.handling.lag import measure
 from app.handling.parts import Firing, Lent, Parts
 from app.handling.pipeline import Pipeline
 from app.handling.stall import StallGuard
+from app.handling.standing import count_contacts
 from app.handling.sweep import Sweep
 from app.handling.takeover import Takeover
 from app.handling.timers import Timers
+from app.handling.waiting import measure_waiting
 from app.storage import apply as applying
 from app.storage.connect import connect
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
 WATCH_SECONDS: Final = 0.5
+RENEW_SECONDS: Final = 5.0
 SESSIONS: Final = 4
 """To apply, to load, to own and to erase; one more where there are timers to look for."""
 
@@ -93,10 +96,11 @@ class Incarnation:
                 measure(self.holdings.owned, self._parts.source, self._parts.metrics),
                 self._watch_sessions(),
                 self._keep_house(),
+                self._renew_access(),
                 self._eraser(erase_on).run(),
             ]
             if timers is not None:
-                stages.append(timers.run())
+                stages += [timers.run(), *self._of_contacts()]
             await self._work(stop, stages)
         except InjectedFault as fault:
             raise Unclean(str(fault)) from fault
@@ -144,10 +148,24 @@ class Incarnation:
             if any(connection.is_closed() for connection in self._connections):
                 raise Unavailable("PostgreSQL closed a session of this lane")
 
+    async def _renew_access(self) -> None:
+        """The group membership outlives passwords and certificates."""
+        while True:
+            self._parts.source.renew_access()
+            await asyncio.sleep(RENEW_SECONDS)
+
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             await self._parts.keep_house()
+
+    def _of_contacts(self) -> Sequence[Any]:
+        """What only the lane of contacts says of itself."""
+        parts = self._parts
+        return [
+            measure_waiting(self.pipeline.waiting, parts.metrics, parts.clock),
+            count_contacts(self.holdings.owned, parts.settings.database, parts.metrics),
+        ]
 
     def _lent(self, load_on: asyncpg.Connection) -> Lent:
         return Lent(self._cache, load_on, self.pipeline.applied_so_far, self._rejected)

@@ -22,6 +22,7 @@ from app.handling.holdings import Holdings
 from app.handling.parts import Deciding, Firing, Parts
 from app.handling.ports import Outlet, Position
 from app.handling.records import OutputRecord, SourceRecord
+from app.handling.waiting import Waiting
 from app.storage import apply as applying
 from app.storage.halts import HaltReason
 from app.storage.rows import CheckRow
@@ -70,6 +71,7 @@ class Pipeline:
         self._has_room = asyncio.Event()
         self._applied_number = 0
         self._in_transaction = asyncio.Lock()
+        self.waiting = Waiting()
         self.refused: list[SourceKey] = []
         """The records among which is the one that PostgreSQL refuses a row of."""
 
@@ -105,6 +107,7 @@ class Pipeline:
                         self.refused = [key_of(r) for _, records in chunk for r in records]
                         raise
                     self._guard_dead_letters(batch)
+                    self.waiting.decided(batch)
                     await self._decided.put(batch)
                 has_room = False
             if has_room:
@@ -159,6 +162,7 @@ class Pipeline:
                 for key in keys:
                     self._rejected.pop(key, None)
             self._applied_number = batch.number
+            self.waiting.applied(batch)
             batch.applied_at = time.monotonic()
             batch.forget_applied()
             self._backlog.append(batch)

@@ -45,6 +45,10 @@ class Source(Protocol):
         """Why this is no working member of the group now, for people; None: it is one."""
         ...
 
+    def renew_access(self) -> None:
+        """Log on with what the settings' files say now, from the next connection on."""
+        ...
+
     def rejoin(self) -> None:
         """Doubt the assignment: none until the group has said again what is this member's."""
         ...

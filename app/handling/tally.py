@@ -4,9 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from app.domain.changes import Change
+from app.domain.interaction import Microseconds
+from app.domain.rules import Rules
 from app.handling.batch import Fetched
 from app.telemetry.metrics import Metrics
 
+OPPORTUNITY: Final = "opportunity"
 SOURCE_LABELS_MAX: Final = 100
 
 
@@ -25,6 +29,14 @@ class Tally:
     def forwarded(self, source: str) -> None:
         self.outcomes["forwarded"] += 1
         self._metrics.forwarded.labels(self.source_label(source)).inc()
+
+    def moved(self, told: Change, rules: Rules, now: Microseconds) -> None:
+        self.moves[told.model, told.from_stage, told.to_stage] += 1
+        if told.to_stage == OPPORTUNITY and not told.late:
+            cause = rules.types.get(told.cause.type)
+            if cause is not None and any(outcome.is_intent for outcome in cause.outcomes):
+                seconds = max(0, now - told.effective_at) / 1_000_000
+                self._metrics.intent_to_opportunity_seconds.observe(seconds)
 
     def source_label(self, source: str) -> str:
         """Producers choose their names: a metric must not grow with them."""

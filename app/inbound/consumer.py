@@ -24,6 +24,7 @@ from app.handling.records import SourceRecord
 from app.inbound.assignor import lane_assignor
 from app.inbound.foreign_names import fetch_again
 from app.inbound.unpacking import ForeignName, take, unpack
+from app.kafka_access import kafka_access, renew_access
 from app.settings import Kafka
 from app.storage.rows import Offsets
 
@@ -57,7 +58,7 @@ class LaneConsumer:
     async def start(self, rebalance: Rebalance) -> None:
         kafka = self._settings
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=kafka.bootstrap_servers,
+            **kafka_access(kafka),
             group_id=kafka.group_id,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -95,6 +96,9 @@ class LaneConsumer:
         if coordinator.coordinator_id is None:
             return "Kafka's group coordinator can't be reached"
         return None if coordinator.generation > 0 else "joining the group"
+
+    def renew_access(self) -> None:
+        renew_access(self._running._client, self._settings)
 
     def rejoin(self) -> None:
         self._assigned = frozenset()

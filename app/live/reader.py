@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from app.errors import Unavailable
 from app.handling.ports import Position as Published
+from app.kafka_access import kafka_access
 from app.live.event import place_of, read
 from app.live.position import LANE_OF, STREAMED, Position
 from app.live.rounds import HeardBatch, Round
@@ -135,7 +136,7 @@ async def reading(kafka: Kafka, lanes: Mapping[str, Lane]) -> AsyncIterator[Read
         name: await _published(lane, counts[LANE_OF.index(name)]) for name, lane in lanes.items()
     }
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka.bootstrap_servers,
+        **kafka_access(kafka),
         client_id="funnel-live",
         isolation_level="read_committed",
         enable_auto_commit=False,

@@ -14,6 +14,7 @@ from aiokafka.protocol.commit import OffsetFetchRequest
 from app.errors import Halted, Unavailable
 from app.failpoints import Failpoint, hit
 from app.handling.ports import Position
+from app.kafka_access import kafka_access
 from app.settings import Kafka
 from app.storage.rows import Offsets
 
@@ -33,7 +34,7 @@ class BrokerCoordinator:
     async def fence(self, owner: str) -> None:
         kafka = self._settings
         predecessor = AIOKafkaProducer(
-            bootstrap_servers=kafka.bootstrap_servers,
+            **kafka_access(kafka),
             transactional_id=owner,
             transaction_timeout_ms=int(kafka.transaction_timeout_seconds * 1000),
             request_timeout_ms=int(kafka.request_timeout_seconds * 1000),
@@ -93,7 +94,7 @@ class BrokerCoordinator:
     async def _start_reader(self) -> AIOKafkaConsumer:
         """Kept only once it runs: who asks may be cancelled at any moment, the next one asks on."""
         reader = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.bootstrap_servers,
+            **kafka_access(self._settings),
             request_timeout_ms=int(self._settings.request_timeout_seconds * 1000),
         )
         try:
@@ -124,7 +125,7 @@ class BrokerCoordinator:
     async def scan(self, lane: str, partition: int) -> int:
         kafka = self._settings
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=kafka.bootstrap_servers,
+            **kafka_access(kafka),
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -18,6 +18,7 @@ from app.errors import Unavailable, Unclean
 from app.failpoints import Failpoint, hit
 from app.handling.ports import Position
 from app.handling.records import OutputRecord
+from app.kafka_access import kafka_access
 from app.settings import Kafka
 
 BATCH_MAX_BYTES: Final = 900_000
@@ -48,7 +49,7 @@ class TransactionalOutlet:
     async def start(self) -> None:
         kafka = self._settings
         producer = AIOKafkaProducer(
-            bootstrap_servers=kafka.bootstrap_servers,
+            **kafka_access(kafka),
             transactional_id=self._owner,
             transaction_timeout_ms=int(kafka.transaction_timeout_seconds * 1000),
             request_timeout_ms=int(kafka.request_timeout_seconds * 1000),

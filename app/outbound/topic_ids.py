@@ -24,6 +24,7 @@ from aiokafka.protocol.types import (
 )
 
 from app.errors import TopicsError, Unavailable
+from app.kafka_access import kafka_access
 from app.settings import Kafka
 
 
@@ -35,7 +36,7 @@ class TopicIdentity(NamedTuple):
 async def identify(settings: Kafka, topics: Sequence[str]) -> dict[str, TopicIdentity]:
     """Raises TopicsError where one does not exist, Unavailable."""
     client = AIOKafkaClient(
-        bootstrap_servers=settings.bootstrap_servers,
+        **kafka_access(settings),
         request_timeout_ms=int(settings.request_timeout_seconds * 1000),
     )
     try:

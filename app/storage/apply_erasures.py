@@ -12,6 +12,7 @@ import asyncpg
 from app.errors import Unclean
 from app.failpoints import Failpoint, hit
 from app.storage import command_results
+from app.storage.delivery_upkeep import blank_contact
 from app.storage.rows import ErasureRow
 
 _CONTACT: Final = """
@@ -77,6 +78,8 @@ async def write(connection: asyncpg.Connection, rows: Sequence[ErasureRow]) -> N
         await connection.execute(_UNNAME, *key, NAMING_MIN_CHARS)
         hit(Failpoint.APPLY_BEFORE_ERASURE)
         await connection.execute(_ERASED, row.digest, row.erased_at)
+        hit(Failpoint.APPLY_BEFORE_ERASURE)
+        await blank_contact(connection, row.digest)
         hit(Failpoint.APPLY_BEFORE_ERASURE)
         await connection.execute(_EVERYWHERE, row.tenant, row.contact_id)
 

@@ -7,6 +7,7 @@ import asyncpg
 from app.domain.interaction import Microseconds
 from app.errors import SettingsError, Unavailable
 from app.settings import Database
+from app.storage.access import database_access
 from app.storage.faults import DRIVER_ERRORS, described
 
 POSTGRES_EPOCH: Final[Microseconds] = 946_684_800_000_000
@@ -30,9 +31,8 @@ async def connect(database: Database, *, application_name: str) -> asyncpg.Conne
     """
     assert len(application_name.encode()) < 64, "PostgreSQL cuts an application_name at 63 bytes"
     try:
-        connection = await asyncpg.connect(
-            database.url.get_secret_value(),
-            timeout=database.connect_timeout_seconds,
+        connection: asyncpg.Connection = await asyncpg.connect(
+            **database_access(database),
             # the server gives up first; this is for a server that no longer answers
             command_timeout=database.transaction_timeout_seconds + database.connect_timeout_seconds,
             max_cached_statement_lifetime=0,

@@ -2,27 +2,40 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import asyncpg
+from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from app.settings import Database
+from app.storage.access import database_access
 from app.storage.faults import DRIVER_ERRORS, reading
 
+POOL_KEPT: Final = 5
+POOL_MAX: Final = 15
+"""Connections of an engine: kept open, and at most."""
 
-def engine(
-    url: str, *, application_name: str = "funnel", connect_timeout_seconds: float = 5.0
-) -> AsyncEngine:
-    """An engine for reads and migrations; dispose of it when done. Connects on first use."""
+
+def engine(database: Database | str, *, application_name: str = "funnel") -> AsyncEngine:
+    """An engine for reads and migrations, on settings or a plain URL; dispose of it when done.
+    Connects on first use."""
+    settings = Database(url=SecretStr(database)) if isinstance(database, str) else database
 
     async def connect() -> asyncpg.Connection:
         return await asyncpg.connect(
-            url,
-            timeout=connect_timeout_seconds,
+            **database_access(settings),
             server_settings={"application_name": application_name, "timezone": "UTC"},
         )
 
-    return create_async_engine("postgresql+asyncpg://", async_creator=connect, pool_pre_ping=True)
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=connect,
+        pool_pre_ping=True,
+        pool_size=POOL_KEPT,
+        max_overflow=POOL_MAX - POOL_KEPT,
+    )
 
 
 async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:

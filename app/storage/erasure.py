@@ -9,6 +9,7 @@ from typing import Final
 
 import asyncpg
 
+from app.domain.interaction import Microseconds
 from app.storage.faults import reading
 
 SECRET_BYTES: Final = 32
@@ -39,3 +40,14 @@ async def erased_among(connection: asyncpg.Connection, digests: Sequence[bytes])
             "SELECT digest FROM erased WHERE digest = ANY ($1::bytea[])", digests
         )
     return {row["digest"] for row in rows}
+
+
+async def erasures_among(
+    connection: asyncpg.Connection, digests: Sequence[bytes]
+) -> dict[bytes, Microseconds]:
+    """Those of them that stand for an erased contact, and when that was. Raises Unavailable."""
+    with reading("asking who was erased"):
+        rows = await connection.fetch(
+            "SELECT digest, erased_at FROM erased WHERE digest = ANY ($1::bytea[])", digests
+        )
+    return dict(map(tuple, rows))

@@ -62,6 +62,11 @@ CATALOGUE: Final = (
         "Time of a live intent to the opportunity decided",
         buckets=_AGE,
     ),
+    Metric(
+        "oldest_unapplied_intent_seconds",
+        "gauge",
+        "Age, by its arrival, of the oldest intent read and not applied; 0: none waits",
+    ),
     Metric("apply_seconds", "histogram", "One PostgreSQL transaction of a batch", buckets=_FAST),
     Metric("publish_seconds", "histogram", "One Kafka transaction", buckets=_FAST),
     Metric("batch_size", "histogram", "Records in a batch", buckets=_COUNTS),
@@ -98,6 +103,15 @@ CATALOGUE: Final = (
         "Parts of the live view that failed and began anew: counts, stream, reader",
         ("part",),
     ),
+    Metric(
+        "webhook_deliveries_total",
+        "counter",
+        "Attempts to deliver to webhooks: delivered, failed (tried again later), dead",
+        ("outcome",),
+    ),
+    Metric("webhook_deliveries_pending", "gauge", "Deliveries to webhooks that wait, of all"),
+    Metric("database_pool_used", "gauge", "Connections of the API's pool that are in use"),
+    Metric("database_pool_max", "gauge", "Connections the API's pool may open; 0: no API"),
     Metric("ready", "gauge", "1 while /readyz says yes"),
     Metric("build_info", "gauge", "Always 1; the release is in its labels", ("version", "python")),
 )

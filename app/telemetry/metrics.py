@@ -32,6 +32,7 @@ class Metrics:
     apply_lag: Gauge
     interaction_age_seconds: Histogram
     intent_to_opportunity_seconds: Histogram
+    oldest_unapplied_intent_seconds: Gauge
     apply_seconds: Histogram
     publish_seconds: Histogram
     batch_size: Histogram
@@ -49,6 +50,10 @@ class Metrics:
     stream_clients: Gauge
     stream_ends: Counter
     live_failures: Counter
+    webhook_deliveries: Counter
+    webhook_deliveries_pending: Gauge
+    database_pool_used: Gauge
+    database_pool_max: Gauge
     ready: Gauge
     build_info: Gauge
 

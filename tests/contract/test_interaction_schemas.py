@@ -48,7 +48,8 @@ def test_every_type_has_examples_of_both_kinds(type_: str) -> None:
 
 
 def test_every_example_belongs_to_a_type() -> None:
-    assert {path.name for path in EXAMPLES.iterdir()} == set(load_schemas())
+    of_types = {path.name for path in EXAMPLES.iterdir()} - {"imports"}
+    assert of_types == set(load_schemas())
 
 
 @pytest.mark.parametrize("type_", sorted(load_schemas()))

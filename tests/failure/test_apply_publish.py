@@ -23,6 +23,8 @@ RARE = (
     Failpoint.APPLY_BEFORE_ACCOUNTS,
     Failpoint.APPLY_BEFORE_ERASURE,
     Failpoint.APPLY_BEFORE_MODELS,
+    Failpoint.APPLY_BEFORE_RESULTS,
+    Failpoint.APPLY_BEFORE_HALTS,
 )
 """Those that a batch of new contacts with a dead letter does not pass."""
 

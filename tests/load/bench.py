@@ -1,8 +1,8 @@
 """`make bench`: throughput with its cost, latency and takeover of the service -> build/bench.json.
 
     python -m tests.load.bench [--interactions N] [--contacts N] [--seed N] [--workers N]
-        [--only throughput,latency,takeover] [--rates 2000] [--seconds 30] [--profile]
-        [--model b2b-default@1]
+        [--only throughput,latency,takeover,due] [--rates 2000] [--seconds 30] [--profile]
+        [--timers 100000] [--model b2b-default@1]
 
 Everything runs on this machine: two workers, PostgreSQL, the broker and the load generator share
 its cores. Figures others compare with need the machine for themselves.
@@ -24,6 +24,7 @@ import msgspec
 import uvloop
 
 from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
+from tests.load.due import measure_due
 from tests.load.fleet import ROOT, Fleet
 from tests.load.latency import measure_latency
 from tests.load.producing import produce_all
@@ -35,6 +36,10 @@ PARTITIONS: Final = 12
 DIRECTORY: Final = ROOT / "build" / "bench"
 SPAN_SECONDS: Final = 6 * 86_400.0
 PARTS: Final = ("throughput", "latency", "takeover")
+"""By default."""
+DUE_RATE: Final = 500
+"""Interactions a second while very many timers are due."""
+DUE_PREPARE_SECONDS: Final = 60.0
 VERSIONS: Final = ("aiokafka", "asyncpg", "msgspec", "uvloop", "faust-streaming")
 
 
@@ -147,7 +152,29 @@ async def _takeover(
     }
 
 
-MEASURES: Final = {"throughput": _throughput, "latency": _latency, "takeover": _takeover}
+async def _due(stack: EmbeddedStack, fleet: Fleet, options: argparse.Namespace) -> dict[str, Any]:
+    found = await measure_due(
+        stack,
+        fleet,
+        _workload(options).sendings(),
+        timers=options.timers,
+        rate=DUE_RATE,
+        partitions=PARTITIONS,
+        prepare_seconds=DUE_PREPARE_SECONDS,
+    )
+    say(
+        f"due at once      {found.timers:,} timers fired in {found.seconds} s; interactions at"
+        f" {found.rate}/s meanwhile p50 {found.p50_ms} ms, p99 {found.p99_ms} ms"
+    )
+    return {"due_at_once": found._asdict()}
+
+
+MEASURES: Final = {
+    "throughput": _throughput,
+    "latency": _latency,
+    "takeover": _takeover,
+    "due": _due,
+}
 
 
 def _about(options: argparse.Namespace) -> dict[str, Any]:
@@ -177,6 +204,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", type=_parts, default=list(PARTS), metavar="PART,…")
     parser.add_argument("--rates", type=_numbers, default=[2000], help="interactions/s, commas")
     parser.add_argument("--seconds", type=float, default=30.0, help="of latency, at each rate")
+    parser.add_argument("--timers", type=int, default=100_000, help="due at once")
     parser.add_argument("--model", default="b2b-default@1", help="or plain@1, without timers")
     parser.add_argument("--profile", action="store_true", help="sample the workers' CPU time")
     return parser.parse_args()
@@ -184,8 +212,8 @@ def _options() -> argparse.Namespace:
 
 def _parts(text: str) -> list[str]:
     parts = text.split(",")
-    if unknown := set(parts) - set(PARTS):
-        raise argparse.ArgumentTypeError(f"{unknown}: there are {', '.join(PARTS)}")
+    if unknown := set(parts) - set(MEASURES):
+        raise argparse.ArgumentTypeError(f"{unknown}: there are {', '.join(MEASURES)}")
     return parts
 
 

@@ -9,7 +9,7 @@ from app.api.database import Database
 from app.api.funnel import read_summary
 from app.api.funnel_shapes import Forecast, Summary, forecast_item
 from app.api.list_shapes import ContactPage, Profile, contact_item
-from app.api.lists import Lists, Place, stages_wanted
+from app.api.lists import Lists, PageKey, chosen_stages
 from app.api.problems import wrong_field
 from app.domain.interaction import Microseconds
 from app.domain.state import NONE
@@ -39,7 +39,7 @@ class StoredLists:
         rules = await self._lists.rules_of(tenant)
         wanted = Wanted(
             tenant,
-            stages_wanted(filters.get("stage"), filters.get("owner_team"), rules),
+            chosen_stages(filters.get("stage"), filters.get("owner_team"), rules),
             temperature,
             filters.get("owner"),
             filters.get("account"),
@@ -48,7 +48,9 @@ class StoredLists:
         )
         text = filters.get("text", "")[:TEXT_MAX_CHARS] or None
         order = cast(Sort, sort)
-        rows, is_cut = await self._lists.page(wanted, order, limit + 1, key_of(after, Place), text)
+        rows, is_cut = await self._lists.page(
+            wanted, order, limit + 1, key_of(after, PageKey), text
+        )
         goes_on = cursor_of(rows[limit - 1].key(order)) if len(rows) > limit else None
         return ContactPage([contact_item(each, rules) for each in rows[:limit]], goes_on, is_cut)
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 
 from app.errors import SetupError
@@ -49,8 +50,19 @@ class EmbeddedKafka:
     directory. After `start` clients can use it; `kill` is a power cut."""
 
     def __init__(
-        self, directory: Path, java: Java, jars: Path, port: int = 0, heap_megabytes: int = 512
+        self,
+        directory: Path,
+        java: Java,
+        jars: Path,
+        port: int = 0,
+        heap_megabytes: int = 512,
+        *,
+        settings: Mapping[str, str] | None = None,
+        listeners: Mapping[str, int] | None = None,
+        users: Mapping[str, str] | None = None,
     ) -> None:
+        """`settings` go over ours, `listeners` (name and port) stand beside ours; `users` and
+        their passwords are made with the data directory, for SCRAM-SHA-512."""
         self.port = choose_port(port, "Kafka", "--kafka-port")
         self.log = directory / "kafka.log"
         self._directory = directory
@@ -61,6 +73,9 @@ class EmbeddedKafka:
         self._controller_port = choose_port(0, "Kafka's controller", "--kafka-port")
         self._archive = jars / f"classes-java{java.version}.jsa"
         self._new_archive = directory / "classes.jsa"
+        self._settings = settings or {}
+        self._listeners = listeners or {}
+        self._users = users or {}
         self._process: ServerProcess | None = None
 
     @property
@@ -127,11 +142,14 @@ class EmbeddedKafka:
 
     def _write_properties(self) -> Path:
         broker, controller = f"{HOST}:{self.port}", f"{HOST}:{self._controller_port}"
-        settings = SETTINGS | {
+        more = "".join(f",{name}://{HOST}:{port}" for name, port in self._listeners.items())
+        settings = {
+            **SETTINGS,
             "log.dirs": str(self._data),
-            "listeners": f"BROKER://{broker},CONTROLLER://{controller}",
-            "advertised.listeners": f"BROKER://{broker}",
+            "listeners": f"BROKER://{broker},CONTROLLER://{controller}{more}",
+            "advertised.listeners": f"BROKER://{broker}{more}",
             "controller.quorum.voters": f"1@{controller}",
+            **self._settings,
         }
         path = self._directory / "server.properties"
         path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
@@ -147,8 +165,16 @@ class EmbeddedKafka:
                 *("kafka.tools.StorageTool", "format", "--ignore-formatted"),
                 # One word: an id may begin with a dash.
                 *(f"--cluster-id={cluster_id}", "--config", properties),
+                *_scram(self._users),
             ],
             self.log,
         )
         if await process.finished() != 0:
             raise SetupError(f"Kafka could not format {self._data}:\n{process.last_words()}")
+
+
+def _scram(users: Mapping[str, str]) -> list[str]:
+    return [
+        f"--add-scram=SCRAM-SHA-512=[name={name},password={password}]"
+        for name, password in users.items()
+    ]

@@ -4,14 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
+
+from app.cli.main import app
 
 FUNNEL = [sys.executable, "-m", "app.cli.main"]
 COMMANDS = (
     *("demo", "dev", "worker", "migrate", "topics", "check-config", "publish", "tail"),
-    *("contact", "account", "lag", "deadletters", "model", "commands", "lane"),
+    *("contact", "account", "lag", "deadletters", "model", "schemas", "commands", "lane"),
 )
 NOWHERE = {
     "FUNNEL_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
@@ -38,6 +44,19 @@ def test_help_names_every_command() -> None:
     answer = funnel("--help")
     assert answer.returncode == 0
     assert all(command in answer.stdout for command in COMMANDS)
+
+
+def commands_below(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    for name, each in getattr(command, "commands", {}).items():
+        yield from commands_below(each, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(commands_below(typer.main.get_command(app))), ids=" ".join)
+def test_every_command_can_be_asked_for_help(path: tuple[str, ...]) -> None:
+    answer = CliRunner().invoke(app, [*path, "--help"])
+    assert answer.exit_code == 0, answer.exception
+    assert "Usage" in answer.output
 
 
 def test_help_loads_nothing_heavy() -> None:
@@ -156,11 +175,11 @@ def test_dry_run_of_a_file_names_each_wrong_line(tmp_path: Path) -> None:
     answer = funnel("publish", "--file", str(file), "--dry-run", "--json", environment=NOWHERE)
     assert answer.returncode == 1
     assert json.loads(answer.stdout) == {"checked": 1, "refused": 2}
-    assert "interaction 2 refused: unknown_type" in answer.stderr
-    assert "interaction 3 refused: schema_violation" in answer.stderr
+    assert "row 2 refused: unknown_type" in answer.stderr
+    assert "row 3 refused: schema_violation" in answer.stderr
 
 
 def test_line_that_is_no_json_is_named() -> None:
     answer = funnel("publish", "--file", "-", "--dry-run", environment=NOWHERE, text="\n{\n")
     assert answer.returncode == 1
-    assert "stdin, line 2: no JSON" in answer.stderr
+    assert "row 2 refused: is no JSON" in answer.stderr
