@@ -28,7 +28,13 @@ from app.api.partitions import Halt, LanePartition, LanePartitions
 from app.api.problems import FieldError
 from app.api.publishing import Accepted
 from app.api.shapes import ContactAnswer, StageChange
-from app.api.simulating import Elsewhere, SimulationAnswer, SimulationReport
+from app.api.simulating import (
+    Elsewhere,
+    SimulatedMove,
+    SimulatedStage,
+    SimulationAnswer,
+    SimulationReport,
+)
 from app.api.timeline import Move, Timeline, TimelineItem
 from app.api.webhook_shapes import (
     Delivery,
@@ -41,8 +47,6 @@ from app.api.webhook_shapes import (
 from app.domain.changes import Cause, GuardResult, Touch
 from app.domain.command_outcome import CommandState
 from app.domain.what_if_report import Month, PairCount
-from app.domain.what_if_report import StageCount as WhatIfStage
-from app.domain.what_if_report import TransitionCount as MoveCount
 from app.outbound.payloads import Facets, Qualification
 
 _AT, _ID, _SOURCE = "2026-03-02T09:14:05Z", "5b1f0c52", "https://shop.example/forms"
@@ -231,8 +235,8 @@ _REPORT = SimulationReport(
     handoffs=(15, 10),
     customers=(18, 18),
     pairs=[PairCount("prospect", "lead", 90)],
-    stages=[WhatIfStage("lead", 214, 304)],
-    moves=[MoveCount("T2", "lead", "prospect", 209, 119)],
+    stages=[SimulatedStage("lead", 214, 304)],
+    moves=[SimulatedMove("T2", "lead", "prospect", 209, 119)],
     months=[Month("2026-03", (15, 10), (60, 46), (18, 18), (240, 160))],
     lacking=[],
     samples=[Elsewhere(_KEY, "prospect", "lead")],

@@ -7,13 +7,14 @@ from litestar import Response, get, post
 from litestar.di import NamedDependency as Given
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from msgspec.structs import asdict
 
 from app.api.describing import USUAL, needs
 from app.api.models import ModelFiles
 from app.api.principal import Principal, Scope
 from app.api.simulations import Simulation, Simulations
 from app.domain.timestamps import format_rfc3339
-from app.domain.what_if_report import Lack, Month, PairCount, Report, StageCount, TransitionCount
+from app.domain.what_if_report import Lack, Month, PairCount, Report
 
 STARTS: dict[str, Any] = needs(Scope.MODELS_WRITE, "Models", problems=(*USUAL, 429))
 READS: dict[str, Any] = needs(Scope.MODELS_WRITE, "Models")
@@ -25,6 +26,22 @@ class Elsewhere(msgspec.Struct, frozen=True):
     contact_id: str
     now: str
     then: str
+
+
+class SimulatedStage(msgspec.Struct, frozen=True):
+    """Contacts in it."""
+
+    stage: str
+    current: int
+    candidate: int
+
+
+class SimulatedMove(msgspec.Struct, frozen=True):
+    transition: str
+    from_stage: str
+    to_stage: str
+    current: int
+    candidate: int
 
 
 class SimulationReport(msgspec.Struct, frozen=True):
@@ -40,8 +57,8 @@ class SimulationReport(msgspec.Struct, frozen=True):
     handoffs: tuple[int, int]
     customers: tuple[int, int]
     pairs: list[PairCount]
-    stages: list[StageCount]
-    moves: list[TransitionCount]
+    stages: list[SimulatedStage]
+    moves: list[SimulatedMove]
     months: list[Month]
     lacking: list[Lack]
     samples: list[Elsewhere]
@@ -122,8 +139,8 @@ def _report(found: Report) -> SimulationReport:
         handoffs=found.handoffs,
         customers=found.customers,
         pairs=found.pairs,
-        stages=found.stages,
-        moves=found.transitions,
+        stages=[SimulatedStage(**asdict(each)) for each in found.stages],
+        moves=[SimulatedMove(**asdict(each)) for each in found.transitions],
         months=found.months,
         lacking=found.lacking,
         samples=[Elsewhere(each.contact_id, each.now, each.then) for each in found.samples],
