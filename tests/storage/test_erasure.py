@@ -6,13 +6,14 @@ import asyncpg
 import pytest
 
 from app.domain.changes import SealedChunk
+from app.domain.state import Deal
 from app.errors import Unclean
 from app.storage import blanking
 from app.storage.account_rows import AccountRows
 from app.storage.apply_erasures import CONTACT_TABLES
 from app.storage.blanking import Blobs, Job
 from app.storage.erasure import digest_of, erased_among, read_secret
-from app.storage.rows import ErasureRow, SealedRow
+from app.storage.rows import DealsRow, ErasureRow, ProfileRow, SealedRow
 from app.storage.tables import metadata
 from tests.storage.batches import (
     LANE,
@@ -27,6 +28,7 @@ from tests.storage.batches import (
     own,
     segment,
 )
+from tests.storage.listed import listing
 
 KEPT_ELSEWHERE = {
     "account_member": "by the account lane, when it is told",
@@ -53,6 +55,9 @@ async def lived(connection: asyncpg.Connection) -> None:
             contacts=[contact(each) for each in both],
             history=[change(contact_id=each) for each in both],
             sealed=[sealed(each) for each in both],
+            listings=[listing(each) for each in both],
+            profiles=[ProfileRow(0, "default", each, {"name": ("Ada", NOW)}) for each in both],
+            deals=[DealsRow(0, "default", each, (("deal", Deal()),)) for each in both],
         ),
     )
 
