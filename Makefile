@@ -36,6 +36,11 @@ dev: $(STAMP) ## Run the service on an embedded Kafka and PostgreSQL
 test: $(STAMP) ## Run the tests on a real Kafka and PostgreSQL (under 10 minutes; ARGS: some of them)
 	@if [ -n "$(ARGS)" ]; then $(BIN)/python -m pytest $(ARGS); else $(BIN)/python -m tests.run; fi
 
+.PHONY: ui
+ui: $(STAMP) ## Test the pages in a real browser (apt-get install chromium, or set CHROMIUM)
+	@test -x "$${CHROMIUM:-/usr/bin/chromium}" || { echo "no browser: apt-get update && apt-get install -y chromium, or set CHROMIUM to one"; exit 1; }
+	@$(BIN)/python -m pytest tests/ui $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## Lint, types and layers
 	@$(BIN)/ruff check .

@@ -34,6 +34,7 @@ from app.api.partitions import PARTITION_ROUTES, PartitionReading
 from app.api.probes import probes
 from app.api.publishing import PUBLISHING_ROUTES, Publishing
 from app.api.readiness import Check, Readiness
+from app.api.simulating import SIMULATION_ROUTES
 from app.api.tenant_types import TenantTypes
 from app.api.timeline import timeline
 from app.api.tokens import read_tokens
@@ -66,6 +67,7 @@ ROUTES = (
     *LIST_ROUTES,
     *FUNNEL_ROUTES,
     *MODEL_ROUTES,
+    *SIMULATION_ROUTES,
     *WEBHOOK_ROUTES,
     *OPERATION_ROUTES,
     *DEAD_LETTER_ROUTES,

@@ -19,6 +19,7 @@ PROBLEMS: Final = {
     413: "The request is too large.",
     415: "The content-type is another than the ones listed.",
     422: "Something in the request is wrong: `errors` name the fields.",
+    429: "Enough of that runs already: `Retry-After` says when to come again.",
     500: "A bug; `instance` is its reference in the log.",
     503: "PostgreSQL or Kafka is away, or no worker has run yet.",
     504: "It took too long.",

@@ -28,6 +28,13 @@ from app.api.partitions import Halt, LanePartition, LanePartitions
 from app.api.problems import FieldError
 from app.api.publishing import Accepted
 from app.api.shapes import ContactAnswer, StageChange
+from app.api.simulating import (
+    Elsewhere,
+    SimulatedMove,
+    SimulatedStage,
+    SimulationAnswer,
+    SimulationReport,
+)
 from app.api.timeline import Move, Timeline, TimelineItem
 from app.api.webhook_shapes import (
     Delivery,
@@ -39,6 +46,7 @@ from app.api.webhook_shapes import (
 )
 from app.domain.changes import Cause, GuardResult, Touch
 from app.domain.command_outcome import CommandState
+from app.domain.what_if_report import Month, PairCount
 from app.outbound.payloads import Facets, Qualification
 
 _AT, _ID, _SOURCE = "2026-03-02T09:14:05Z", "5b1f0c52", "https://shop.example/forms"
@@ -213,6 +221,30 @@ _DELIVERY = Delivery(
 )
 _SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - an example
 
+_SIMULATION = SimulationAnswer(
+    "0f8fad5bd9cb469fa16570867728950e", "profile-first@1", "jo", _AT, "running", 0, 591, None, None
+)
+_REPORT = SimulationReport(
+    current=_MODEL,
+    candidate="profile-first@1",
+    until=_AT,
+    contacts=591,
+    interactions=3194,
+    movers=132,
+    same_stage_other_history=4,
+    handoffs=(15, 10),
+    customers=(18, 18),
+    pairs=[PairCount("prospect", "lead", 90)],
+    stages=[SimulatedStage("lead", 214, 304)],
+    moves=[SimulatedMove("T2", "lead", "prospect", 209, 119)],
+    months=[Month("2026-03", (15, 10), (60, 46), (18, 18), (240, 160))],
+    lacking=[],
+    samples=[Elsewhere(_KEY, "prospect", "lead")],
+    refused=0,
+    refusal=None,
+    notes=[],
+)
+
 ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     "publish": Accepted(
         2, 1, [FieldError("/data", "product_id is required", "schema_violation", 1)]
@@ -234,6 +266,10 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
         _FIRM, [Member(_KEY, "opportunity", False, False, True, False, _AT)], None, []
     ),
     "list_models": ModelList([ModelEntry(_MODEL, False, True, "Lead, prospect, …", "8719d9a4…")]),
+    "simulate": _SIMULATION,
+    "simulation": msgspec.structs.replace(
+        _SIMULATION, state="done", contacts_read=591, report=_REPORT
+    ),
     "lint": LintAnswer("ours@1", [Finding("unreachable", "ours@1.yaml:12: no transition …")]),
     "list_webhooks": WebhookPage([_WEBHOOK], None),
     "create_webhook": WebhookWithSecret(_WEBHOOK, _SECRET),

@@ -26,6 +26,7 @@ from app.api.lists import CampaignFilter, ChannelFilter, Lists
 from app.api.principal import Principal, Scope
 from app.api.problems import wrong_field
 from app.api.tabular import Tabular, table, wants_table
+from app.domain.rules import Rules
 from app.domain.timestamps import format_rfc3339
 from app.storage import funnel_queries, queries
 from app.storage.funnel_queries import By, Moved, Period
@@ -62,7 +63,6 @@ async def summary(
 ) -> Response[Summary]:
     """Of the moves that stand, by when they were true; by default of the last 90 days. Channels and
     campaigns are counted by whole months."""
-    tenant, engine = principal.tenant, database.engine
     is_of_touch = by in BY_TOUCH or channel is not None or campaign is not None
     if is_of_touch and by in ("day", "week"):
         raise wrong_field(
@@ -71,8 +71,29 @@ async def summary(
     is_detailed = is_of_touch or by == "day"
     days_max = DAYS_MAX_DETAILED if is_detailed else DAYS_MAX
     period = _period(since, until, contacts.clock() // 1_000_000, days_max)
+    rules = await lists.rules_of(principal.tenant)
+    answer = await read_summary(
+        database, principal.tenant, rules, period, by, channel=channel, campaign=campaign
+    )
+    if wants_table(request):
+        return cast(Response[Summary], _table("summary", SUMMARY_COLUMNS, summary_rows(answer)))
+    return Response(answer)
+
+
+async def read_summary(
+    database: Database,
+    tenant: str,
+    rules: Rules,
+    period: Period,
+    by: By,
+    *,
+    channel: str | None = None,
+    campaign: str | None = None,
+) -> Summary:
+    """By channel or campaign: of whole months. Raises Unavailable."""
+    engine = database.engine
     moved: list[Moved]
-    if is_of_touch:
+    if by in BY_TOUCH or channel is not None or campaign is not None:
         period = _whole_months(period)
         moved = await funnel_queries.moves_by_touch(
             engine, tenant, period, by, channel=channel, campaign=campaign
@@ -80,18 +101,14 @@ async def summary(
     else:
         moved = await funnel_queries.moves(engine, tenant, period, by)
     counts = await queries.stage_counts(engine, tenant)
-    rules = await lists.rules_of(tenant)
     stages = list(dict.fromkeys((*rules.stages, *counts)))
-    answer = Summary(
+    return Summary(
         since=period.since.isoformat(),
         until=period.until.isoformat(),
         by=by,
         stages=[StageCount(each, counts.get(each, 0)) for each in stages],
         groups=flow_groups(by, moved, stages),
     )
-    if wants_table(request):
-        return cast(Response[Summary], _table("summary", SUMMARY_COLUMNS, summary_rows(answer)))
-    return Response(answer)
 
 
 @get("/funnel/forecast", summary="What open deals should bring, by month and currency", **READS)

@@ -40,6 +40,7 @@ def addresses(running: "Local") -> list[str]:
     return [
         f"  Kafka        {kafka}",
         f"  PostgreSQL   {database}",
+        f"  Pages        {running.http_url}/",
         f"  HTTP         {running.http_url}/schema  /readyz  /metrics",
         f"  live         {running.http_url}/v1/stream  /v1/funnel/live",
         "               open: everybody on this machine may do everything, without a token",

@@ -141,7 +141,12 @@ def _ways(ways: list[Explanation], rules: Rules) -> list[Explanation]:
     detours = {name for name, stage in rules.stages.items() if stage.kind == "detour"}
     overrides = {each.id for each in rules.transitions if each.is_override}
     on = [each for each in ways if each.transition not in overrides]
-    return sorted(on, key=lambda way: (way.to_stage in detours, order.index(way.to_stage)))
+
+    def place(way: Explanation) -> tuple[bool, int, int]:
+        """Of those to the same stage, the one with the fewest guards."""
+        return way.to_stage in detours, order.index(way.to_stage), len(way.guards)
+
+    return sorted(on, key=place)
 
 
 def _with_timers(

@@ -20,14 +20,17 @@ from app.api.ui.forms import BODY_MAX_BYTES, Form
 from app.api.ui.guarding import page
 from app.api.ui.rendering import Renderer
 from app.domain.difference import difference
+from app.domain.explanation import Explanation
 from app.domain.glossary import glossary_of
 from app.domain.rules import Rules
+from app.domain.state import CUSTOMER, OPPORTUNITY, PROSPECT
 from app.domain.timestamps import format_rfc3339
-from app.domain.what_if_report import Report
+from app.domain.what_if_report import Report, Sample
 
 RulesOf = Callable[[str], Awaitable[Rules]]
 """What was activated last for a tenant."""
 SAMPLES: Final = 40
+WAYS_UP: Final = (PROSPECT, OPPORTUNITY, CUSTOMER)
 With = Annotated[str | None, QueryParameter(name="with", max_length=128)]
 
 
@@ -135,10 +138,16 @@ def _samples(report: Report | None) -> list[dict[str, Any]]:
             "decided_at": None
             if each.decided is None
             else format_rfc3339(each.decided.effective_at),
-            "blocked": [way for way in each.blocked if way.guards],
+            "blocked": _kept_from(each),
         }
         for each in report.samples[:SAMPLES]
     ]
+
+
+def _kept_from(sample: Sample) -> list[Explanation]:
+    """The ways up that are not open, before those to detours."""
+    held = [way for way in sample.blocked if way.guards]
+    return sorted(held, key=lambda way: way.to_stage not in WAYS_UP)
 
 
 MODEL_PAGES: list[HTTPRouteHandler] = [models_page, model_page, simulate_model, simulation_page]

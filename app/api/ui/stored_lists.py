@@ -1,19 +1,20 @@
 """Lists and sums as the pages ask for them: by what the HTTP interface reads them with."""
 
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import cast, get_args
 
 from app.api.cursor import cursor_of, key_of
 from app.api.database import Database
-from app.api.funnel_shapes import Forecast, StageCount, Summary, flow_groups, forecast_item
+from app.api.funnel import read_summary
+from app.api.funnel_shapes import Forecast, Summary, forecast_item
 from app.api.list_shapes import ContactPage, Profile, contact_item
 from app.api.lists import Lists, PageKey, chosen_stages
 from app.api.problems import wrong_field
 from app.domain.interaction import Microseconds
 from app.domain.state import NONE
 from app.domain.timestamps import format_rfc3339
-from app.storage import funnel_queries, list_queries, queries
+from app.storage import funnel_queries, list_queries
 from app.storage.funnel_queries import By, Period
 from app.storage.list_queries import Sort, Wanted
 
@@ -76,34 +77,17 @@ class StoredLists:
         channel: str | None = None,
         campaign: str | None = None,
     ) -> Summary:
-        engine, period = self._database.engine, Period(since, until)
-        if by in ("channel", "campaign") or channel or campaign:
-            period = _whole_months(period)
-            moved = await funnel_queries.moves_by_touch(
-                engine, tenant, period, by, channel=channel, campaign=campaign
-            )
-        else:
-            moved = await funnel_queries.moves(engine, tenant, period, by)
-        counts = await queries.stage_counts(engine, tenant)
         rules = await self._lists.rules_of(tenant)
-        stages = [
-            each
-            for each in list_queries.all_stages(rules)
-            if each in rules.stages or each in counts
-        ]
-        return Summary(
-            since=period.since.isoformat(),
-            until=period.until.isoformat(),
-            by=by,
-            stages=[StageCount(each, counts.get(each, 0)) for each in stages],
-            groups=flow_groups(by, moved, stages),
+        return await read_summary(
+            self._database,
+            tenant,
+            rules,
+            Period(since, until),
+            by,
+            channel=channel,
+            campaign=campaign,
         )
 
     async def forecast(self, tenant: str) -> Forecast:
         found = await funnel_queries.forecast(self._database.engine, tenant)
         return Forecast(format_rfc3339(self._clock()), [forecast_item(each) for each in found])
-
-
-def _whole_months(period: Period) -> Period:
-    following = (period.until.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return Period(period.since.replace(day=1), following - timedelta(days=1))
