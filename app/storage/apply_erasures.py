@@ -44,10 +44,11 @@ INSERT INTO erased (digest, erased_at) VALUES ($1, $2) ON CONFLICT (digest) DO N
 
 _EVERYWHERE: Final = """
 INSERT INTO erasure_job (lane, partition, tenant, contact_id, next_seq)
-SELECT lane, partition, $1, $2, 0 FROM lane_partition
+SELECT lane, partition, $1, $2, 0 FROM lane_partition ORDER BY lane, partition
     ON CONFLICT (lane, partition, tenant, contact_id) DO UPDATE SET until_seq = NULL
 """
-"""A job that is under way goes on as far as now."""
+"""A job that is under way goes on as far as now. Several lanes write jobs: all of them contact by
+contact, then lane by lane, so that none waits for one that waits for it."""
 
 _HERE: Final = """
 INSERT INTO erasure_job (lane, partition, tenant, contact_id, next_seq) VALUES ($1, $2, $3, $4, 0)
@@ -58,7 +59,7 @@ INSERT INTO erasure_job (lane, partition, tenant, contact_id, next_seq) VALUES (
 async def write(connection: asyncpg.Connection, rows: Sequence[ErasureRow]) -> None:
     """In the apply's transaction, after everything else of these contacts. Raises Unclean where
     a contact is not at the version it was erased at."""
-    for row in rows:
+    for row in sorted(rows, key=_in_order):
         key = (row.partition, row.tenant, row.contact_id)
         hit(Failpoint.APPLY_BEFORE_ERASURE)
         status = await connection.execute(_CONTACT, *key, row.expected_version)
@@ -90,4 +91,9 @@ async def look_here(
     """In the apply's transaction: records of these (partition, tenant, contact_id) came to this
     lane, and are to be blanked in it."""
     hit(Failpoint.APPLY_BEFORE_ERASURE)
-    await connection.executemany(_HERE, [(lane, *contact) for contact in sorted(contacts)])
+    ordered = sorted(contacts, key=lambda contact: (contact[1], contact[2], contact[0]))
+    await connection.executemany(_HERE, [(lane, *contact) for contact in ordered])
+
+
+def _in_order(row: ErasureRow) -> tuple[str, str, int]:
+    return row.tenant, row.contact_id, row.partition

@@ -31,8 +31,10 @@ def token(name: str, tenant: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 async def api(stack: EmbeddedStack, service: Service) -> AsyncIterator[httpx.AsyncClient]:
-    """As another process would ask it, with the token of jo, of the tenant default."""
-    tokens = json.dumps([token("jo", "default"), token("ann", "acme")])
+    """As another process would ask it, with the token of jo, of the tenant default; the tenant of
+    cleo has nobody yet."""
+    nobody = f"tenant-{secrets.token_hex(4)}"
+    tokens = json.dumps([token("jo", "default"), token("ann", "acme"), token("cleo", nobody)])
     group = urlsplit(service.database_url).path.strip("/")
     settings = load(
         {},

@@ -61,9 +61,9 @@ async def test_a_contact_is_listed_where_it_belongs(
             assert contact in await keys(api, sort=sort, **parameters), parameters
     assert contact not in await keys(api, stage="lead")
     assert contact not in await keys(api, owner_team="marketing")
-    ann = {"authorization": "Bearer ann"}
-    assert (await api.get("/v1/contacts", headers=ann)).json()["items"] == []
-    assert (await api.get("/v1/contacts?text=crm-", headers=ann)).json()["items"] == []
+    cleo = {"authorization": "Bearer cleo"}
+    assert (await api.get("/v1/contacts", headers=cleo)).json()["items"] == []
+    assert (await api.get("/v1/contacts?text=crm-", headers=cleo)).json()["items"] == []
 
 
 async def test_a_followed_up_contact_no_longer_waits(
