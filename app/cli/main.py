@@ -11,6 +11,7 @@ import typer
 from app.cli import (
     account,
     api,
+    audit,
     contact,
     deadletters,
     demo,
@@ -58,6 +59,7 @@ app.command("tail", rich_help_panel=DATA)(tail.tail)
 app.add_typer(contact.group, name="contact", rich_help_panel=DATA)
 app.add_typer(account.group, name="account", rich_help_panel=DATA)
 app.command("lag", rich_help_panel=OPERATIONS)(lag.lag)
+app.command("audit", rich_help_panel=OPERATIONS)(audit.audit)
 app.command("replay", rich_help_panel=OPERATIONS)(replay.replay)
 app.add_typer(deadletters.group, name="deadletters", rich_help_panel=OPERATIONS)
 

@@ -56,6 +56,8 @@ class PartitionBatch(msgspec.Struct):
     n: int
     records: list[OutputRecord]
     outputs: bytes
+    is_silent: bool = False
+    """It was published before the database was restored: K does not move with it."""
 
 
 class DecidedBatch(msgspec.Struct):

@@ -16,12 +16,13 @@ from app.failpoints import Failpoint, InjectedFault, hit
 from app.handling.alarm import Alarm
 from app.handling.batch import SourceKey
 from app.handling.cache import ContactCache
+from app.handling.catching_up import CatchingUp
 from app.handling.checks import checks_on
 from app.handling.erasing import Eraser
 from app.handling.holdings import Holdings
 from app.handling.horizon import Horizon
 from app.handling.lag import measure
-from app.handling.parts import Firing, Lent, Parts
+from app.handling.parts import Deciding, Firing, Lent, Parts
 from app.handling.pipeline import Pipeline
 from app.handling.stall import StallGuard
 from app.handling.sweep import Sweep
@@ -32,8 +33,8 @@ from app.storage.connect import connect
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
 WATCH_SECONDS: Final = 0.5
-SESSIONS: Final = 4
-"""To apply, to load, to own and to erase; one more where there are timers to look for."""
+SESSIONS: Final = 5
+"""To apply, to load, to own, to erase, to catch up; one more where there are timers to look for."""
 
 
 class Incarnation:
@@ -74,7 +75,9 @@ class Incarnation:
             # The id must be initialised before any row names it: one that never was can't be
             # fenced.
             await self._outlet.start()
-            apply_on, load_on, own_on, erase_on = [await self._session() for _ in range(SESSIONS)]
+            apply_on, load_on, own_on, erase_on, again_on = [
+                await self._session() for _ in range(SESSIONS)
+            ]
             hit(Failpoint.INCARNATION_BEFORE_CONNECT)
             await applying.prepare(apply_on)
             decider = self._parts.decider(self._parts, self._lent(load_on))
@@ -93,6 +96,7 @@ class Incarnation:
                 self._watch_sessions(),
                 self._keep_house(),
                 self._eraser(erase_on).run(),
+                self._catching_up(decider, again_on).run(),
             ]
             if timers is not None:
                 stages.append(timers.run())
@@ -167,6 +171,9 @@ class Incarnation:
     def _eraser(self, erase_on: asyncpg.Connection) -> Eraser:
         timeout_seconds = self._parts.settings.database.transaction_timeout_seconds
         return Eraser(self._parts.lane, self._owner, self.holdings, erase_on, timeout_seconds)
+
+    def _catching_up(self, decider: Deciding, again_on: asyncpg.Connection) -> CatchingUp:
+        return CatchingUp(self._parts, self.holdings, self.pipeline, self._cache, decider, again_on)
 
     def _takeover(self) -> Takeover:
         return Takeover(self._parts, self._owner, self.pipeline.in_transaction)

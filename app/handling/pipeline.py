@@ -9,21 +9,24 @@ intake, and the consumer then stops fetching: that is the back-pressure.
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 import asyncpg
 
+from app.domain.interaction import Microseconds
 from app.errors import Poison, RowRejected
 from app.handling.alarm import Alarm
 from app.handling.batch import DecidedBatch, Due, Fetched, SourceKey, key_of
 from app.handling.cache import ContactCache
 from app.handling.holdings import Holdings
+from app.handling.partition import OwnedPartition
 from app.handling.parts import Deciding, Firing, Parts
 from app.handling.ports import Outlet, Position
 from app.handling.records import OutputRecord, SourceRecord
 from app.storage import apply as applying
 from app.storage.rows import CheckRow
+from app.storage.segments import pack
 from app.telemetry.aggregate import observe_all
 
 FETCH_TIMEOUT_SECONDS: Final = 0.5
@@ -80,7 +83,7 @@ class Pipeline:
         while True:
             await self._ahead.acquire()
             has_room = True
-            limit = self._batch_limit
+            limit = self.batch_limit
             fetched = await source.fetch(limit, FETCH_TIMEOUT_SECONDS)
             mine = [
                 (owned[partition], records)
@@ -120,6 +123,31 @@ class Pipeline:
             await self._decided.put(batch)
         await applied.wait()
         return batch.stuck
+
+    async def decide_again(
+        self,
+        owned: OwnedPartition,
+        decide: Callable[[int, Microseconds], Awaitable[DecidedBatch]],
+        keep: Callable[[OutputRecord], bool] | None,
+    ) -> DecidedBatch | None:
+        """A batch of a partition that is catching up, and of no other; back when it is applied.
+
+        `keep`: which of its records were not published before; None: it stands before K, so all
+        were. None: the partition was taken away meanwhile.
+        """
+        async with self._deciding:
+            if owned.catching_up is None:
+                return None
+            batch = await decide(self._next(), self._parts.clock())
+            for part in batch.parts:
+                part.is_silent = keep is None
+                part.records = [] if keep is None else [r for r in part.records if keep(r)]
+                part.outputs = pack(part.records)
+            batch.event_times = []
+            applied = batch.applied = asyncio.Event()
+            await self._decided.put(batch)
+        await applied.wait()
+        return batch
 
     def _next(self) -> int:
         """The number of the batch to decide now."""
@@ -176,11 +204,17 @@ class Pipeline:
             started = time.monotonic()
             batches = self._take_backlog(lane.publish_max_bytes)
             records = [r for batch in batches for part in batch.parts for r in part.records]
-            last = {part.position.partition: part.position for b in batches for part in b.parts}
-            await self.in_transaction(records, list(last.values()))
+            last = {
+                part.position.partition: part.position
+                for b in batches
+                for part in b.parts
+                if not part.is_silent
+            }
+            if last:
+                await self.in_transaction(records, list(last.values()))
             for batch in batches:
                 for part in batch.parts:
-                    part.owned.published_up_to(part.position)
+                    part.owned.published_up_to(part.position, is_silent=part.is_silent)
             self._observe(batches, started)
             pause_seconds = started + lane.publish_interval_ms / 1000 - time.monotonic()
             if pause_seconds > 0:
@@ -198,7 +232,7 @@ class Pipeline:
         await self._decided.join()
 
     @property
-    def _batch_limit(self) -> int:
+    def batch_limit(self) -> int:
         """Small while a record that PostgreSQL rejects is looked for."""
         return self._narrow_limit if self._suspects else self._full_limit
 

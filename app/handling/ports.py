@@ -25,6 +25,22 @@ class Rebalance(Protocol):
     def assigned(self, partitions: frozenset[int]) -> None: ...
 
 
+class Past(Protocol):
+    """Records of one lane partition from a position on, read beside the group, read_committed."""
+
+    async def start(self, partition: int, offsets: Offsets) -> None: ...
+
+    async def fetch(self, max_records: int, timeout_seconds: float) -> list[SourceRecord]:
+        """Some more of them, each topic's in order. Raises Unavailable, Halted."""
+        ...
+
+    def has_passed(self, offsets: Offsets) -> bool:
+        """Nothing before these offsets is left to be fetched."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
 class Source(Protocol):
     """The consumer: one member of the group, alive across incarnations."""
 
@@ -43,6 +59,10 @@ class Source(Protocol):
 
     def trouble(self) -> str | None:
         """Why this is no working member of the group now, for people; None: it is one."""
+        ...
+
+    def past(self) -> Past:
+        """For reading again what this group has read."""
         ...
 
     def rejoin(self) -> None:
@@ -106,6 +126,13 @@ class Coordinator(Protocol):
 
     async def scan(self, lane: str, partition: int) -> int:
         """The highest batch_seq of the partition found on the outputs (read_committed); 0: none."""
+        ...
+
+    async def told(
+        self, lane: str, partition: int, after_seq: int, until_seq: int, since: Microseconds
+    ) -> set[bytes]:
+        """`ce_id` of what was published of these batches and decided since then
+        (read_committed)."""
         ...
 
     async def close(self) -> None: ...
