@@ -33,6 +33,7 @@ from app.storage import ownership
 from app.storage.connect import connect
 from app.storage.days import ensure_segment_days
 from app.storage.faults import reading
+from app.storage.retention import drop_old_days, oldest_kept
 from app.storage.revision import check_revision
 from app.telemetry.metrics import Metrics
 
@@ -78,6 +79,7 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
 
     async def keep_house() -> None:
         await _prepare_database(settings)
+        await _drop_old_days(settings)
 
     async def prepare() -> Parts:
         """Raises Unavailable (try again), RevisionError, TopicsError, Halted (say so and end)."""
@@ -189,6 +191,18 @@ async def _prepare_database(settings: Settings) -> None:
         with reading("creating the segments' days"):
             async with connection.transaction():
                 await ensure_segment_days(connection)
+    finally:
+        await connection.close()
+
+
+async def _drop_old_days(settings: Settings) -> None:
+    """The segments' days that are over, by the setting; a few at a time."""
+    keep = settings.retention
+    if keep.segment_days is None:
+        return
+    connection = await connect(settings.database, application_name="funnel-retention")
+    try:
+        await drop_old_days(connection, oldest_kept(keep.segment_days, keep.replay_days))
     finally:
         await connection.close()
 

@@ -90,6 +90,17 @@ class DeadLetters(Section):
     )
 
 
+class Retention(Section):
+    """Of the segments: the interactions as they came, and what was published of them."""
+
+    segment_days: PositiveInt | None = Field(
+        default=None, description="older days are dropped once published; None: never"
+    )
+    replay_days: PositiveInt = Field(
+        default=30, description="never dropped before: how far back a replay can go in any case"
+    )
+
+
 class Http(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -148,6 +159,7 @@ class Settings(Section):
     lane: Lane = Lane()
     limits: Limits = Limits()
     dead_letters: DeadLetters = DeadLetters()
+    retention: Retention = Retention()
     http: Http = Http()
     api: Api = Api()
     logs: Logs = Logs()

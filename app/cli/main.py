@@ -21,6 +21,7 @@ from app.cli import (
     model,
     publish,
     replay,
+    storage,
     tail,
     topics,
     worker,
@@ -61,6 +62,7 @@ app.add_typer(account.group, name="account", rich_help_panel=DATA)
 app.command("lag", rich_help_panel=OPERATIONS)(lag.lag)
 app.command("audit", rich_help_panel=OPERATIONS)(audit.audit)
 app.command("replay", rich_help_panel=OPERATIONS)(replay.replay)
+app.command("storage", rich_help_panel=OPERATIONS)(storage.storage)
 app.add_typer(deadletters.group, name="deadletters", rich_help_panel=OPERATIONS)
 
 HINT = (

