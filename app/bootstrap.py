@@ -106,6 +106,7 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
             metrics=metrics,
             clock=now,
             keep_house=keep_house,
+            partitions=partitions,
             library=library,
         )
 
@@ -141,6 +142,7 @@ def build_account_lane(settings: Settings, metrics: Metrics) -> Lane:
             metrics=metrics,
             clock=now,
             keep_house=keep_house,
+            partitions=partitions,
         )
 
     return Lane(settings, metrics, prepare)

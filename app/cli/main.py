@@ -17,6 +17,7 @@ from app.cli import (
     demo,
     dev,
     lag,
+    lane_resize,
     migrate,
     model,
     publish,
@@ -59,6 +60,7 @@ app.command("publish", rich_help_panel=DATA)(publish.publish)
 app.command("tail", rich_help_panel=DATA)(tail.tail)
 app.add_typer(contact.group, name="contact", rich_help_panel=DATA)
 app.add_typer(account.group, name="account", rich_help_panel=DATA)
+app.add_typer(lane_resize.group, name="lane", rich_help_panel=OPERATIONS)
 app.command("lag", rich_help_panel=OPERATIONS)(lag.lag)
 app.command("audit", rich_help_panel=OPERATIONS)(audit.audit)
 app.command("replay", rich_help_panel=OPERATIONS)(replay.replay)

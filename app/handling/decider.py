@@ -14,6 +14,7 @@ from app.domain.decide import decide, decide_due, needs_all
 from app.domain.erasure import ERASED, ERASURE, erase, refusal
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.model import Rules
+from app.domain.rewriting import SNAPSHOT_REQUESTED
 from app.errors import Halted, Poison, RuleError
 from app.handling.batch import (
     DecidedBatch,
@@ -250,6 +251,11 @@ class Decider:
                 if item.type == ERASURE:
                     await self._erase(owned.partition, mine, item)
                     accepted.append(record)
+                    tally["applied"] += 1
+                    continue
+                if item.type == SNAPSHOT_REQUESTED:
+                    # no interaction: nothing is folded, and nothing kept
+                    mine.snapshot_asked = mine.snapshot_asked or contact.version > 0
                     tally["applied"] += 1
                     continue
                 if contact.needs_sealed(item):

@@ -60,5 +60,7 @@ class Parts:
     clock: Clock
     keep_house: Callable[[], Awaitable[None]]
     """What is due now and then: tables for the days to come. Raises RevisionError, Unavailable."""
+    partitions: int | None = None
+    """N as this process counts homes by; None: it is not compared with the lane's row."""
     library: Library | None = None
     """Of the models that are activated; None: nothing of this lane follows them."""

@@ -11,7 +11,7 @@ from typing import Final
 import asyncpg
 import structlog
 
-from app.errors import Halted, Unclean
+from app.errors import Halted, Resized, Unclean
 from app.failpoints import Failpoint, hit
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
@@ -46,6 +46,7 @@ class Takeover:
         self._republish_max_bytes = parts.settings.lane.publish_max_bytes
         self._lock_timeout_seconds = parts.settings.database.lock_timeout_seconds
         self._metrics = parts.metrics
+        self._partitions = parts.partitions
         self._fenced: set[str] = set()
 
     async def take(
@@ -84,6 +85,7 @@ class Takeover:
         await self._check_bounds(row)
         proceed()
         taken = await self._compare_and_set(connection, row, published)
+        await self._check_homes(connection)  # nobody can change them while this row is mine
         # From here on the predecessor's applies match no row: the outbox is complete.
         behind, is_before_k = await self._behind(connection, taken, published)
         republished = 0
@@ -165,6 +167,17 @@ class Takeover:
                 " deleted: restore a backup that is newer than both."
             )
         return known._replace(batch_seq=max(found, row.published_seq)), False
+
+    async def _check_homes(self, connection: asyncpg.Connection) -> None:
+        if self._partitions is None:
+            return
+        hit(Failpoint.TAKEOVER_BEFORE_SEGMENTS)
+        lane = await ownership.read_lane(connection, self._lane)
+        if lane is not None and lane.partitions != self._partitions:
+            raise Resized(
+                f"the lane has {lane.partitions} partitions now, it had {self._partitions} when"
+                " this worker started: start it again"
+            )
 
     async def _behind(
         self, connection: asyncpg.Connection, row: PartitionRow, published: Position

@@ -14,7 +14,8 @@ from app.handling.cache import Entry
 
 class Touched:
     __slots__ = (
-        "changes", "commands", "entry", "erasure", "items", "ruling", "signals", "snapshot_due",
+        "changes", "commands", "entry", "erasure", "items", "ruling", "signals", "snapshot_asked",
+        "snapshot_due",
         "words",
     )  # fmt: skip
 
@@ -28,6 +29,8 @@ class Touched:
         self.commands: list[Command] = []
         self.words: list[AccountInput] = []
         self.snapshot_due = False
+        self.snapshot_asked = False
+        """By itself, whether anything is decided or not."""
         self.erasure: Erasure | None = None
 
     @property

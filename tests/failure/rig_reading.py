@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from app.domain.contact import Contact
 from app.domain.decide import decide
 from app.domain.interaction import Address, Interaction
+from app.domain.rewriting import SNAPSHOT_REQUESTED
 from app.domain.topics import CONTACT_LANE_INPUTS, Topic
 from app.handling.records import SourceRecord
 from app.storage import contacts as contact_rows
@@ -103,6 +104,8 @@ def _folded(
     for record in records:
         interaction = rig.decode(_source(rig, record))
         if type(interaction) is not Interaction or interaction.id == without:
+            continue
+        if interaction.type == SNAPSHOT_REQUESTED:
             continue
         key = interaction.contact_id
         contact = contacts.setdefault(key, Contact.new(interaction.tenant, key))

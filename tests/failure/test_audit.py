@@ -61,11 +61,11 @@ async def test_a_clean_system_shows_nothing_and_says_what_was_looked_at(
 async def test_a_busy_system_shows_nothing(rig: Rig, auditor: Auditor) -> None:
     """Read while workers write, are killed and take over."""
     lane = rig.lane(lane={"batch_max_interactions": 5})
-    rounds = 0
+    rounds, is_over = 0, False
 
     async def audit() -> None:
         nonlocal rounds
-        while True:
+        while not is_over:
             assert await auditor.round(EVERYTHING) == []
             rounds += 1
 
@@ -81,7 +81,8 @@ async def test_a_busy_system_shows_nothing(rig: Rig, auditor: Auditor) -> None:
     before = rounds
     await until(lambda: auditing.done() or rounds > before + 1)
     assert not auditing.done(), auditing.result()
-    auditing.cancel()
+    is_over = True
+    await auditing
     assert rounds >= 2
 
 

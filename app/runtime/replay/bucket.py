@@ -11,7 +11,7 @@ from app.domain.replay_difference import Difference
 from app.domain.timeline import Ruling
 from app.errors import RuleError
 from app.handling.known_types import Known, KnownTypes
-from app.handling.records import Decoder, SourceRecord
+from app.handling.records import Decoder, Forwarded, SourceRecord
 from app.handling.traces import is_blank
 from app.runtime.deciding import Timelines
 from app.runtime.replay.report import ReplayReport
@@ -84,6 +84,8 @@ class Bucket:
             if is_blank(record):
                 continue
             item = self._decode(record)
+            if type(item) is Forwarded:
+                continue  # the lane was resized: its contact is at home elsewhere now
             if type(item) is not Interaction:
                 self._problem(batch, f"record {ordinal} is no interaction any more: {item}")
                 continue
