@@ -36,6 +36,7 @@ from app.storage.faults import reading
 from app.storage.retention import drop_old_days, oldest_kept
 from app.storage.revision import check_revision
 from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import make_tracing
 
 CONTACT_LANE: Final = "contacts"
 ACCOUNT_LANE: Final = "accounts"
@@ -106,6 +107,13 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
             metrics=metrics,
             clock=now,
             keep_house=keep_house,
+            tracing=make_tracing(
+                settings.tracing,
+                lane=CONTACT_LANE,
+                group=group,
+                inputs=CONTACT_LANE_INPUTS,
+                outputs=OUTPUTS,
+            ),
             partitions=partitions,
             library=library,
         )
@@ -142,6 +150,13 @@ def build_account_lane(settings: Settings, metrics: Metrics) -> Lane:
             metrics=metrics,
             clock=now,
             keep_house=keep_house,
+            tracing=make_tracing(
+                settings.tracing,
+                lane=ACCOUNT_LANE,
+                group=kafka.group_id,
+                inputs=inputs,
+                outputs=ACCOUNT_OUTPUTS,
+            ),
             partitions=partitions,
         )
 

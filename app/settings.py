@@ -153,6 +153,21 @@ class Logs(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class Tracing(Section):
+    """OpenTelemetry, over OTLP/HTTP; off, it costs nothing."""
+
+    enabled: bool = False
+    endpoint: str = "http://127.0.0.1:4318/v1/traces"
+    service_name: str = "funnel"
+    sample_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="of the batches; a batch stands for thousands of interactions"
+    )
+    links_max: PositiveInt = Field(
+        default=32, description="interactions' traces that a batch's span links to"
+    )
+    export_timeout_seconds: Seconds = 5.0
+
+
 class Settings(Section):
     kafka: Kafka = Kafka()
     database: Database = Database()
@@ -163,6 +178,7 @@ class Settings(Section):
     http: Http = Http()
     api: Api = Api()
     logs: Logs = Logs()
+    tracing: Tracing = Tracing()
     model: str = Field(
         default="b2b-default@1", description="name@version of the funnel model in force"
     )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -84,6 +84,10 @@ class DecidedBatch(msgspec.Struct):
     sweeps: list[SweepRow] = []
     event_times: list[Microseconds] = []
     """Effective times of live interactions, for the age metric."""
+    span: Any = None
+    """Where it is traced."""
+    traceparents: list[str] = []
+    """Of its interactions, where it is traced."""
     check_at: Microseconds = NO_CHECK
     """The earliest of its contacts."""
     stuck: list[CheckRow] = []

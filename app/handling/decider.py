@@ -77,6 +77,7 @@ class Decider:
     ) -> None:
         """`rules`: of the contacts for which no other model was activated."""
         self._topics = parts.source.topics
+        self._is_traced = parts.tracing.is_on
         self._decode = decode
         self._encoder = encoder
         self._metrics = parts.metrics
@@ -114,6 +115,13 @@ class Decider:
             except Halted as halted:
                 raise Halted(f"partition {owned.partition}: {halted}", owned.partition) from halted
         self._tally.report(fetched)
+        if self._is_traced:
+            batch.traceparents = [
+                item.traceparent
+                for items in decoded
+                for item in items
+                if type(item) is Interaction and item.traceparent is not None
+            ]
         return batch
 
     async def decide_due(self, number: int, due: Due, now: Microseconds) -> DecidedBatch:

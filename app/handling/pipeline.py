@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 import asyncpg
+import structlog
 
 from app.domain.interaction import Microseconds
 from app.errors import Poison, RowRejected
@@ -30,6 +31,10 @@ from app.storage.segments import pack
 from app.telemetry.aggregate import observe_all
 
 FETCH_TIMEOUT_SECONDS: Final = 0.5
+SLOW_SECONDS: Final = 2.0
+"""From applied to published."""
+
+log = structlog.get_logger(__name__)
 
 
 class Pipeline:
@@ -79,7 +84,7 @@ class Pipeline:
         """Fetch and decide, for ever. It fetches when the apply has room for the batch, not before:
         what arrives meanwhile comes with it, so batches grow with the load."""
         owned = self._holdings.owned
-        source = self._parts.source
+        source, tracing = self._parts.source, self._parts.tracing
         while True:
             await self._ahead.acquire()
             has_room = True
@@ -101,11 +106,19 @@ class Pipeline:
                     chunk = [(each, records) for each, records in pieces if each.is_active]
                     if not chunk:
                         continue
+                    span = tracing.begin(
+                        sum([len(records) for _, records in chunk]),
+                        [each.partition for each, _ in chunk],
+                    )
                     try:
-                        batch = await decider.decide(self._next(), chunk, self._parts.clock())
+                        with tracing.within(span):
+                            batch = await decider.decide(self._next(), chunk, self._parts.clock())
                     except RowRejected:
                         self.refused = [key_of(r) for _, records in chunk for r in records]
                         raise
+                    batch.span = span
+                    if span is not None:
+                        tracing.link(span, batch.traceparents)
                     self._guard_dead_letters(batch)
                     await self._decided.put(batch)
                 has_room = False
@@ -118,7 +131,10 @@ class Pipeline:
             due = [each for each in due if each.owned.is_active]
             if not due:
                 return []
-            batch = await decider.decide_due(self._next(), due, self._parts.clock())
+            span = self._parts.tracing.begin(0, [each.owned.partition for each in due])
+            with self._parts.tracing.within(span):
+                batch = await decider.decide_due(self._next(), due, self._parts.clock())
+            batch.span = span
             applied = batch.applied = asyncio.Event()
             await self._decided.put(batch)
         await applied.wait()
@@ -167,12 +183,13 @@ class Pipeline:
             keys = batch.source_keys()
             started = time.monotonic()
             try:
-                await applying.apply(
-                    connection,
-                    batch.for_apply(self._parts.lane),
-                    transaction_timeout_seconds=database.transaction_timeout_seconds,
-                    idle_timeout_seconds=database.idle_in_transaction_timeout_seconds,
-                )
+                with self._parts.tracing.step("apply", [batch.span], len(keys)):
+                    await applying.apply(
+                        connection,
+                        batch.for_apply(self._parts.lane),
+                        transaction_timeout_seconds=database.transaction_timeout_seconds,
+                        idle_timeout_seconds=database.idle_in_transaction_timeout_seconds,
+                    )
             except RowRejected:
                 self.refused = keys
                 raise
@@ -211,8 +228,11 @@ class Pipeline:
                 if not part.is_silent
             }
             if last:
-                await self.in_transaction(records, list(last.values()))
+                spans = [batch.span for batch in batches]
+                with self._parts.tracing.step("publish", spans, len(records)):
+                    await self.in_transaction(records, list(last.values()))
             for batch in batches:
+                self._note(batch)
                 for part in batch.parts:
                     part.owned.published_up_to(part.position, is_silent=part.is_silent)
             self._observe(batches, started)
@@ -274,6 +294,21 @@ class Pipeline:
                     f"partition {owned.partition}: {many}. Look at them (funnel deadletters list),"
                     " mend the producer or the model, then restart this worker to go on.",
                 )
+
+    def _note(self, batch: DecidedBatch) -> None:
+        """A line for a batch that people may want to look into; its trace ends."""
+        seconds = time.monotonic() - batch.applied_at
+        if batch.dead_letters or seconds > SLOW_SECONDS:
+            log.info(
+                "batch_published",
+                partitions=[part.position.partition for part in batch.parts],
+                batch_seqs=[part.position.batch_seq for part in batch.parts],
+                dead_letters=len(batch.dead_letters),
+                seconds_since_applied=round(seconds, 3),
+                **self._parts.tracing.ids(batch.span),
+            )
+        if batch.span is not None:
+            self._parts.tracing.end(batch.span, len(batch.dead_letters))
 
     def _observe(self, batches: Sequence[DecidedBatch], started: float) -> None:
         metrics = self._parts.metrics

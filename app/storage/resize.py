@@ -40,12 +40,15 @@ _BEHIND: Final = "SELECT count(*) FROM catch_up WHERE ended_at IS NULL"
 _ROWS: Final = """
 INSERT INTO lane_partition (lane, partition, epoch, owner, batch_seq, next_offsets, as_of,
                             published_seq, published_offsets)
-SELECT l.lane, n.partition, 0, NULL, s.batch_seq, array_fill(0::bigint, ARRAY[cardinality(l.topics)]),
-       s.as_of, s.batch_seq, array_fill(0::bigint, ARRAY[cardinality(l.topics)])
+SELECT l.lane, n.partition, 0, NULL, s.batch_seq, z.offsets, s.as_of, s.batch_seq, z.offsets
   FROM lane AS l
- CROSS JOIN generate_series(l.partitions, $1 - 1) AS n (partition)
- CROSS JOIN (SELECT max(batch_seq) AS batch_seq, max(as_of) AS as_of FROM lane_partition) AS s
-"""  # noqa: E501
+ CROSS JOIN generate_series(l.partitions, $1::integer - 1) AS n (partition)
+ CROSS JOIN LATERAL (SELECT array_fill(0::bigint, ARRAY[cardinality(l.topics)])) AS z (offsets)
+ CROSS JOIN LATERAL (SELECT max(p.batch_seq) AS batch_seq, max(p.as_of) AS as_of
+                       FROM lane_partition AS p WHERE p.lane = l.lane) AS s
+    ON CONFLICT (lane, partition) DO UPDATE SET
+       as_of = greatest(lane_partition.as_of, excluded.as_of)
+"""
 _TIMELINES: Final = """
 INSERT INTO model_timeline (partition, tenant, generation, content_hash, mode, active_from,
                             activated_by, actor, decided_at, cursor, swept, swept_at)

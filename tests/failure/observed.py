@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.failure.envelope import ContactKey, Coordinates, Record
+from tests.failure.envelope import ContactKey, Coordinates, Earlier, Record
 
 Partition = tuple[str, int]
 
@@ -54,6 +54,7 @@ class Ends(NamedTuple):
 class Observed:
     partitions: int
     inputs: list[Record]
+    earlier: Earlier | None = None
     acknowledged: set[Coordinates] = field(default_factory=set)
     """Where the broker said it stored what the traffic produced."""
     stage_changes: list[Record] = field(default_factory=list)

@@ -126,7 +126,10 @@ async def proven(rig: "Rig") -> int:
     assert await _history(rig) == want, "stage changes in PostgreSQL"
     _snapshots_fit(records[rig.name(Topic.CONTACTS)], folded)
     for topic in rig.outputs:
-        _batches_fit(records[topic])
+        told = records[topic]
+        if topic in rig.inputs:  # people write commands, too
+            told = [r for r in told if any(name == "funnel-batch" for name, _ in r.headers)]
+        _batches_fit(told)
     rows = await rig.database.fetch("SELECT contact_id, stage, seq, partition FROM contact")
     stored = {row["contact_id"]: (row["stage"], row["seq"], row["partition"]) for row in rows}
     assert len(rows) == len(stored)

@@ -1,13 +1,15 @@
-"""More partitions: 12 to 24 with real workers and traffic before and after, judged by the checker."""
+"""12 partitions become 24: real workers, traffic before and after, judged by the checker."""
 
 import asyncio
 import json
 import os
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import asyncpg
@@ -16,9 +18,10 @@ import pytest
 from app.runtime.embedded.stack import embedded_stack
 from tests.failure.arming import Arming
 from tests.failure.checker import check
+from tests.failure.envelope import Earlier
 from tests.failure.fleet import Fleet
 from tests.failure.producing import Producing
-from tests.failure.reading import observe
+from tests.failure.reading import INPUTS, observe
 from tests.failure.run import _environment, _funnel
 from tests.failure.settling import settle
 from tests.failure.traffic import Traffic
@@ -39,51 +42,79 @@ def scratch() -> Iterator[Path]:
 @pytest.mark.stack
 async def test_twelve_partitions_become_twenty_four_and_nothing_is_lost(scratch: Path) -> None:
     (scratch / "logs").mkdir()
-    async with embedded_stack(scratch / "stack", wipe=True) as stack:
-        environment = _environment(stack, None)
+    async with embedded_stack(scratch / "stack", wipe=True, progress=lambda _: None) as stack:
+        environment = {**_environment(stack, None), "FUNNEL_LOGS__LEVEL": "debug"}
         await _funnel(environment, "migrate")
         await _funnel(environment, "topics", "apply")
         rng = random.Random(7)
         traffic = Traffic(7, CONTACTS, INTERACTIONS, datetime.now(UTC)).sendings()
         arming = Arming(rng, scratch / "failpoints.log", "")
-        producing = Producing(stack.bootstrap_servers, traffic, RATE)
-        sending = asyncio.create_task(producing.run())
-
+        sent = [
+            Producing(stack.bootstrap_servers, islice(traffic, n), RATE)
+            for n in (2_500, 1_000, None)
+        ]
         first = Fleet(2, environment, arming.environment, scratch / "logs", rng)
         first.start()
-        await asyncio.sleep(3.0)
+        await sent[0].run()
         with pytest.raises(RuntimeError, match="run: stop them"):
             await _funnel(environment, "lane", "resize", str(AFTER))
-        await first.stop()  # producers go on
+        await first.stop()
+        await sent[1].run()  # producers go on: placed by the old homes, and read by the new
         with pytest.raises(RuntimeError, match="no multiple of the 12"):
             await _funnel(environment, "lane", "resize", "18")
         await _killed(environment)
         await _funnel(environment, "lane", "resize", str(AFTER))
 
+        earlier = await _standing(stack.database_url)
         (scratch / "more").mkdir()
         second = Fleet(2, environment, arming.environment, scratch / "more", rng)
         second.start()
         try:
-            await sending
+            await sent[2].run()
             assert await settle(stack.bootstrap_servers, AFTER, 90.0, lambda _: None)
         finally:
             await second.stop()
         observed = await observe(
-            stack.bootstrap_servers, stack.database_url, AFTER, producing.acknowledged
+            stack.bootstrap_servers,
+            stack.database_url,
+            AFTER,
+            set().union(*(one.acknowledged for one in sent)),
         )
         audited = await _asked(environment, "audit", "--once", "--all", "--json")
         replayed = await _asked(environment, "replay", "--json")
         used = await _used(stack.database_url)
-    report = check(_by_new_homes(observed))
+        keys = await _keys(stack.database_url)
+    observed.earlier = earlier
+    report = check(observed)
     assert report.violations[:10] == []
     assert report.facts["standing_transitions"] > CONTACTS
     assert used > BEFORE
+    lines = _logged(scratch)
+    assert "partition_taken" in lines
+    assert "batch_published" in lines  # of those with dead letters
+    assert "@" not in lines
+    assert [key for key in keys if re.search(rf"\b{re.escape(key)}\b", lines)] == []
     assert json.loads(audited)["findings"] == []
     assert json.loads(replayed)["differing"] == 0
 
 
-def _by_new_homes(observed: object) -> object:
-    return observed
+async def _standing(database_url: str) -> Earlier:
+    """Before any worker has run on the new partitions."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        rows = await connection.fetch(
+            "SELECT partition, batch_seq, next_offsets FROM lane_partition"
+            " WHERE lane = 'contacts' AND partition < $1",
+            BEFORE,
+        )
+    finally:
+        await connection.close()
+    offsets = {
+        (topic, row["partition"]): offset
+        for row in rows
+        for topic, offset in zip(INPUTS, row["next_offsets"], strict=True)
+    }
+    return Earlier(BEFORE, offsets, {row["partition"]: row["batch_seq"] for row in rows})
 
 
 async def _killed(environment: dict[str, str]) -> None:
@@ -112,6 +143,18 @@ async def _asked(environment: dict[str, str], *command: str) -> str:
     output, wrong = await process.communicate()
     assert output, wrong.decode()
     return output.decode()
+
+
+def _logged(scratch: Path) -> str:
+    return "".join(log.read_text() for log in scratch.glob("*/worker-*.log"))
+
+
+async def _keys(database_url: str) -> list[str]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        return [row[0] for row in await connection.fetch("SELECT contact_id FROM contact")]
+    finally:
+        await connection.close()
 
 
 async def _used(database_url: str) -> int:
