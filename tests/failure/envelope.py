@@ -14,6 +14,8 @@ COMMANDS: Final = "funnel.commands.v1"
 EXPECTED: Final = "expected-reason"
 """Header that the traffic puts on a poison record: the dead letter reason it must get."""
 FORWARDED: Final = "funnel-forwarded"
+NO_INTERACTION: Final = "snapshot.requested"
+"""A command that changes nothing."""
 
 Coordinates = tuple[str, int, int]
 ContactKey = tuple[str, str]
@@ -101,6 +103,8 @@ def read_inputs(
                 inputs.poison[record.at] = reason
             continue
         event = event_of(record, record.timestamp_ms if origin is None else origin[1])
+        if event.type == NO_INTERACTION:
+            continue
         homes = partitions if earlier is None else earlier.partitions_of(record, partitions)
         home = home_of(event.tenant, event.contact_id, homes)
         if origin is None and home != record.partition:

@@ -68,6 +68,8 @@ class Observed:
     """(partition, tenant, stage) -> contacts."""
     lanes: dict[int, LaneRow] = field(default_factory=dict)
     segments: list[SegmentRow] = field(default_factory=list)
+    skipped: set[tuple[int, int]] = field(default_factory=set)
+    """(partition, batch): numbers that were used before a restore, and by no batch since."""
     committed: dict[Partition, tuple[int, str]] = field(default_factory=dict)
     """K: (offset, metadata) of each input partition."""
     ends: dict[Partition, Ends] = field(default_factory=dict)
