@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from app.cli import printing
+from app.errors import FunnelError
 
 if TYPE_CHECKING:
     import asyncpg
@@ -69,6 +70,9 @@ async def _audit(
 
     connection = await connect(settings.database, application_name="funnel-audit")
     lanes = await _lanes(settings, connection)
+    if not lanes:
+        await connection.close()
+        raise FunnelError("no worker has run on this database yet: there is nothing to audit")
     try:
         await be_planned_plainly(connection)
         topics = _topics()

@@ -25,6 +25,7 @@ from app.handling.holdings import Holdings
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Deciding, Firing, Parts
 from app.handling.pipeline import Pipeline
+from app.handling.reconciling import Reconciling
 from app.handling.records import OutputRecord, SourceRecord
 from app.storage import catch_ups
 from app.storage.catch_ups import CatchUp
@@ -84,6 +85,15 @@ class CatchingUp:
             await catch_ups.reached(
                 self._connection, lane, goal, epoch=owned.epoch, batch_seq=owned.decided.batch_seq
             )
+        if self._firing is not None:
+            await Reconciling(
+                self._connection,
+                self._parts.coordinator,
+                lane,
+                owned,
+                goal,
+                goal.until_as_of - UNSURE,
+            ).run()
         self._cache.forget(partition_)  # their versions have gone up
         if not await self._meet(owned, goal):
             return False
@@ -92,19 +102,22 @@ class CatchingUp:
         return True
 
     async def _read_again(self, owned: OwnedPartition, goal: CatchUp) -> bool:
-        """Every record up to K, in batches cut where a timer was due."""
+        """Every record up to K, of all topics in the order in which the broker got them."""
         if owned.decided.offsets == goal.until_offsets:
             return True
         past = self._parts.source.past()
+        waiting: list[list[SourceRecord]] = [[] for _ in goal.until_offsets]
         try:
             await past.start(owned.partition, owned.decided.offsets)
-            while not past.has_passed(goal.until_offsets):
-                records = [
-                    record
-                    for record in await past.fetch(self._pipeline.batch_limit, FETCH_SECONDS)
-                    if record.offset < goal.until_offsets[record.topic]
-                ]
-                if not await self._decide(owned, goal, records):
+            is_over = False
+            while not is_over:
+                passed = past.passed(goal.until_offsets)
+                is_over = all(passed)
+                if not is_over:
+                    for record in await past.fetch(self._pipeline.batch_limit, FETCH_SECONDS):
+                        if record.offset < goal.until_offsets[record.topic]:
+                            waiting[record.topic].append(record)
+                if not await self._decide(owned, goal, _ready(waiting, passed)):
                     return False
         finally:
             await past.stop()
@@ -113,8 +126,8 @@ class CatchingUp:
     async def _decide(
         self, owned: OwnedPartition, goal: CatchUp, records: Sequence[SourceRecord]
     ) -> bool:
-        """In the order of the broker's clock; a topic's own order stays."""
-        left = sorted(records, key=lambda record: record.timestamp_ms)
+        """In batches cut where a timer was due."""
+        left: Sequence[SourceRecord] = records
         limit = self._pipeline.batch_limit
         while left:
             due_at = await self._next_due(owned, goal)
@@ -127,7 +140,7 @@ class CatchingUp:
                     return False
                 if fired:
                     continue
-                now = left[:limit]  # what is due does not fire: go on without it
+                now = list(left[:limit])  # what is due does not fire: go on without it
             try:
                 batch = await self._pipeline.decide_again(
                     owned, partial(self._of_records, owned, now), None
@@ -193,6 +206,30 @@ class CatchingUp:
             fired = await self._fire(owned, goal.until_as_of, told)
             if not fired:
                 return fired is not None
+
+
+def _ready(waiting: list[list[SourceRecord]], passed: Sequence[bool]) -> list[SourceRecord]:
+    """Takes those that no record to come of another topic can have been before; a topic's own
+    order stays. Unequal topics wait for the slowest, so that each contact meets its interactions
+    as the first time."""
+    slowest = min(
+        (
+            records[-1].timestamp_ms if records else -1
+            for records, is_over in zip(waiting, passed, strict=True)
+            if not is_over
+        ),
+        default=None,
+    )
+    ready: list[SourceRecord] = []
+    for topic, records in enumerate(waiting):
+        count = len(records)
+        if slowest is not None:
+            count = next(
+                (n for n, each in enumerate(records) if each.timestamp_ms > slowest), count
+            )
+        ready += records[:count]
+        waiting[topic] = records[count:]
+    return sorted(ready, key=lambda record: record.timestamp_ms)
 
 
 def _is_news(told: set[bytes], record: OutputRecord) -> bool:

@@ -1,8 +1,9 @@
 """The seams of the lane: what it needs from Kafka, given to it by the composition root."""
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Literal, NamedTuple, Protocol
 
+from app.domain.changes import Change
 from app.domain.interaction import Microseconds
 from app.handling.records import OutputRecord, SourceRecord
 from app.storage.rows import Offsets
@@ -25,6 +26,18 @@ class Rebalance(Protocol):
     def assigned(self, partitions: frozenset[int]) -> None: ...
 
 
+class Told(NamedTuple):
+    """A stage change as it was published, or the word about an opportunity that goes with one."""
+
+    tenant: str
+    contact_id: str
+    seq: int
+    decided_at: Microseconds
+    change: Change | None
+    opportunity: Literal["became", "closed", "revoked"] | None
+    outcome: str | None
+
+
 class Past(Protocol):
     """Records of one lane partition from a position on, read beside the group, read_committed."""
 
@@ -34,8 +47,8 @@ class Past(Protocol):
         """Some more of them, each topic's in order. Raises Unavailable, Halted."""
         ...
 
-    def has_passed(self, offsets: Offsets) -> bool:
-        """Nothing before these offsets is left to be fetched."""
+    def passed(self, offsets: Offsets) -> list[bool]:
+        """Of each topic: nothing before its offset is left to be fetched."""
         ...
 
     async def stop(self) -> None: ...
@@ -133,6 +146,13 @@ class Coordinator(Protocol):
     ) -> set[bytes]:
         """`ce_id` of what was published of these batches and decided since then
         (read_committed)."""
+        ...
+
+    def changes(
+        self, lane: str, partition: int, after_seq: int, until_seq: int
+    ) -> AsyncIterator[Told]:
+        """What was published of these batches about stages (read_committed), each topic's in
+        order."""
         ...
 
     async def close(self) -> None: ...

@@ -46,6 +46,7 @@ class Takeover:
         self._republish_max_bytes = parts.settings.lane.publish_max_bytes
         self._lock_timeout_seconds = parts.settings.database.lock_timeout_seconds
         self._metrics = parts.metrics
+        self._clock = parts.clock
         self._partitions = parts.partitions
         self._fenced: set[str] = set()
 
@@ -207,7 +208,7 @@ class Takeover:
             )
         found = CatchUp(
             row.partition, row.batch_seq, published.batch_seq, published.offsets, published.as_of,
-            None,
+            self._clock(), None,
         )  # fmt: skip
         hit(Failpoint.CATCH_UP_BEFORE_BEGIN)
         await catch_ups.begin(connection, self._lane, found)

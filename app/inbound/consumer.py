@@ -110,12 +110,12 @@ class LaneConsumer:
             consumer.seek(tp, offset)
         self._accepted.add(partition)
 
-    def has_passed(self, partition: int, offsets: Offsets) -> bool:
+    def passed(self, partition: int, offsets: Offsets) -> list[bool]:
         """What was fetched and not given out counts as not passed."""
-        return all(
+        return [
             self._state(tp).has_valid_position and self._state(tp).position >= offset
             for tp, offset in zip(self._tps(partition), offsets, strict=True)
-        )
+        ]
 
     def rejoin(self) -> None:
         self._assigned = frozenset()

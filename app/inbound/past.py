@@ -57,8 +57,8 @@ class PastReader:
         got = await self._reading.fetch(max_records, timeout_seconds)
         return got.get(self._partition, [])
 
-    def has_passed(self, offsets: Offsets) -> bool:
-        return self._reading.has_passed(self._partition, offsets)
+    def passed(self, offsets: Offsets) -> list[bool]:
+        return self._reading.passed(self._partition, offsets)
 
     async def stop(self) -> None:
         await self._reading.stop()

@@ -15,8 +15,9 @@ from app.domain.interaction import Microseconds
 from app.domain.timestamps import format_rfc3339
 from app.errors import Halted, Unavailable
 from app.failpoints import Failpoint, hit
-from app.handling.ports import Position
+from app.handling.ports import Position, Told
 from app.outbound.headers import Header
+from app.outbound.told import told_of
 from app.settings import Kafka
 from app.storage.rows import Offsets
 
@@ -143,6 +144,15 @@ class BrokerCoordinator:
                 if id_ is not None and (decided_at or b"")[seconds] >= decided_since:
                     found.add(id_)
         return found
+
+    async def changes(
+        self, lane: str, partition: int, after_seq: int, until_seq: int
+    ) -> AsyncIterator[Told]:
+        async for batch_seq, record in self._published(lane, partition):
+            if after_seq < batch_seq <= until_seq and record.value is not None:
+                told = told_of(record)
+                if told is not None:
+                    yield told
 
     async def _published(self, lane: str, partition: int) -> AsyncIterator[tuple[int, Any]]:
         """Every committed output record of a lane partition, with its batch."""

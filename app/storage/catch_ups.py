@@ -24,11 +24,15 @@ class CatchUp(NamedTuple):
     until_seq: int
     until_offsets: Offsets
     until_as_of: Microseconds
+    begun_at: Microseconds
+    """By the clock of the worker that found it: what is decided since is decided again."""
     reached_seq: int | None
     """D once all records up to K were decided again; None: they are not."""
 
 
-_COLUMNS: Final = "partition, since_seq, until_seq, until_offsets, until_as_of, reached_seq"
+_COLUMNS: Final = (
+    "partition, since_seq, until_seq, until_offsets, until_as_of, begun_at, reached_seq"
+)
 _OPEN: Final = f"""
 SELECT {_COLUMNS} FROM catch_up
  WHERE lane = $1 AND partition = $2 AND ended_at IS NULL ORDER BY until_seq DESC LIMIT 1
@@ -36,7 +40,7 @@ SELECT {_COLUMNS} FROM catch_up
 _BEGIN: Final = """
 INSERT INTO catch_up
        (lane, partition, since_seq, until_seq, until_offsets, until_as_of, begun_at)
-VALUES ($1, $2, $3, $4, $5, $6, now())
+VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (lane, partition, until_seq) DO UPDATE SET
        since_seq = least(catch_up.since_seq, excluded.since_seq),
        reached_seq = NULL, ended_at = NULL
@@ -75,6 +79,7 @@ async def read_open(connection: asyncpg.Connection, lane: str, partition: int) -
         row["until_seq"],
         tuple(row["until_offsets"]),
         row["until_as_of"],
+        row["begun_at"],
         row["reached_seq"],
     )
 
@@ -84,7 +89,7 @@ async def begin(connection: asyncpg.Connection, lane: str, found: CatchUp) -> No
     with reading("beginning a catch-up"):
         await connection.execute(
             _BEGIN, lane, found.partition, found.since_seq, found.until_seq,
-            found.until_offsets, found.until_as_of,
+            found.until_offsets, found.until_as_of, found.begun_at,
         )  # fmt: skip
 
 

@@ -105,8 +105,8 @@ class NeverEnding:
         await asyncio.sleep(0.05)
         return []
 
-    def has_passed(self, offsets: object) -> bool:
-        return False
+    def passed(self, offsets: tuple[int, ...]) -> list[bool]:
+        return [False for _ in offsets]
 
     async def stop(self) -> None: ...
 
