@@ -8,8 +8,12 @@ decided at K and compared with what the topics say: what was told is not told ag
 partition works as any other.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
+from heapq import merge
+from itertools import accumulate, takewhile
+from operator import itemgetter
 from typing import Final
 
 import asyncpg
@@ -131,7 +135,12 @@ class CatchingUp:
         limit = self._pipeline.batch_limit
         while left:
             due_at = await self._next_due(owned, goal)
-            now = [r for r in left[:limit] if due_at is None or r.timestamp_ms * 1000 < due_at]
+            now = list(
+                takewhile(
+                    lambda record: due_at is None or record.timestamp_ms * 1000 < due_at,  # noqa: B023 - used here
+                    left[:limit],
+                )
+            )
             if not now:
                 assert due_at is not None
                 horizon = max(due_at, owned.decided.as_of)
@@ -214,22 +223,20 @@ def _ready(waiting: list[list[SourceRecord]], passed: Sequence[bool]) -> list[So
     as the first time."""
     slowest = min(
         (
-            records[-1].timestamp_ms if records else -1
+            max((each.timestamp_ms for each in records), default=-1)
             for records, is_over in zip(waiting, passed, strict=True)
             if not is_over
         ),
         default=None,
     )
-    ready: list[SourceRecord] = []
+    ready: list[list[tuple[int, SourceRecord]]] = []
     for topic, records in enumerate(waiting):
-        count = len(records)
-        if slowest is not None:
-            count = next(
-                (n for n, each in enumerate(records) if each.timestamp_ms > slowest), count
-            )
-        ready += records[:count]
+        # where a broker's clock went back, what stands later is later
+        clock = list(accumulate((each.timestamp_ms for each in records), max))
+        count = len(records) if slowest is None else bisect_right(clock, slowest)
+        ready.append(list(zip(clock[:count], records[:count], strict=True)))
         waiting[topic] = records[count:]
-    return sorted(ready, key=lambda record: record.timestamp_ms)
+    return [record for _, record in merge(*ready, key=itemgetter(0))]
 
 
 def _is_news(told: set[bytes], record: OutputRecord) -> bool:

@@ -6,9 +6,11 @@ import pytest
 
 from app.domain.topics import Topic
 from app.failpoints import Failpoint
+from app.handling import catching_up
 from tests.failure.conftest import Arm, Once
 from tests.failure.rig import JOURNEY, Rig, until
 from tests.failure.rig_admin import forget_offsets
+from tests.failure.rig_reading import _history as history
 from tests.failure.rig_reading import header, proven, read, told
 from tests.failure.rig_restore import Backup
 from tests.failure.test_timers import SECOND, before_dormant, moves
@@ -168,6 +170,53 @@ async def test_timers_that_fired_before_the_restore_are_not_told_again(
         assert [seq for seq, *_ in moves(records, contact)] == [1, 2]
     await no_id_twice(rig)
     assert {r["contact"] for r in await told_all(rig, Topic.CONTACTS)} == {*contacts, late}
+
+
+async def test_a_history_that_two_topics_gave_otherwise_is_kept_as_it_was_told(
+    rig: Rig, backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The order between topics is kept nowhere: here the second time it is the other one."""
+    contacts = [rig.contact_on(0, n) for n in range(3)]
+    first = rig.lane()
+    await rig.send(contacts[0], 0, at="2026-01-01T00:00:00Z")
+    await rig.settled()
+    await first.drain()
+    await backup.take()
+    second = rig.lane()
+    for step, day, topic in (
+        (1, 5, Topic.INTERACTIONS),
+        (0, 2, Topic.COMMANDS),  # late: what was decided is taken back and told anew
+        (2, 9, Topic.INTERACTIONS),
+    ):
+        for contact in contacts:
+            await rig.send(contact, step, at=f"2026-01-0{day}T00:00:00Z", topic=topic)
+        await rig.settled()
+    await second.drain()
+    known = await told(rig)
+    await backup.restore()
+    monkeypatch.setattr(
+        catching_up,
+        "_ready",
+        lambda waiting, passed: (
+            [waiting[t].pop(0) for t in (1, 0) for _ in range(len(waiting[t]))]
+            if all(passed)
+            else []
+        ),
+    )
+    rig.lane()
+    await rig.settled()
+    assert await told(rig) == known
+    assert await history(rig) == known
+    for contact in contacts:
+        await rig.send(contact, 3)
+        await rig.send(contact, 1, at="2026-01-04T00:00:00Z")
+    await rig.settled()
+    after = await told(rig)
+    assert await history(rig) == after
+    assert all(after[key][: len(known[key])] == known[key] for key in known)
+    assert all([each.seq for each in list_] == list(range(1, len(list_) + 1))
+               for list_ in after.values())  # fmt: skip
+    await no_id_twice(rig)
 
 
 async def test_without_the_groups_offsets_it_halts_and_says_what_is_missing(
