@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from app.bootstrap import now
+from app.domain.timestamps import format_rfc3339
 from app.domain.topics import Topic
 from app.failpoints import Failpoint
 from app.handling import catching_up
@@ -172,24 +174,28 @@ async def test_timers_that_fired_before_the_restore_are_not_told_again(
     assert {r["contact"] for r in await told_all(rig, Topic.CONTACTS)} == {*contacts, late}
 
 
+def minutes_ago(minutes: int) -> str:
+    return format_rfc3339(now() - minutes * 60 * SECOND)
+
+
 async def test_a_history_that_two_topics_gave_otherwise_is_kept_as_it_was_told(
     rig: Rig, backup: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The order between topics is kept nowhere: here the second time it is the other one."""
     contacts = [rig.contact_on(0, n) for n in range(3)]
     first = rig.lane()
-    await rig.send(contacts[0], 0, at="2026-01-01T00:00:00Z")
+    await rig.send(contacts[0], 0, at=minutes_ago(50))
     await rig.settled()
     await first.drain()
     await backup.take()
     second = rig.lane()
-    for step, day, topic in (
-        (1, 5, Topic.INTERACTIONS),
-        (0, 2, Topic.COMMANDS),  # late: what was decided is taken back and told anew
-        (2, 9, Topic.INTERACTIONS),
+    for step, minutes, topic in (
+        (1, 20, Topic.INTERACTIONS),
+        (0, 40, Topic.COMMANDS),  # late: what was decided is taken back and told anew
+        (2, 10, Topic.INTERACTIONS),
     ):
         for contact in contacts:
-            await rig.send(contact, step, at=f"2026-01-0{day}T00:00:00Z", topic=topic)
+            await rig.send(contact, step, at=minutes_ago(minutes), topic=topic)
         await rig.settled()
     await second.drain()
     known = await told(rig)
@@ -209,7 +215,7 @@ async def test_a_history_that_two_topics_gave_otherwise_is_kept_as_it_was_told(
     assert await history(rig) == known
     for contact in contacts:
         await rig.send(contact, 3)
-        await rig.send(contact, 1, at="2026-01-04T00:00:00Z")
+        await rig.send(contact, 1, at=minutes_ago(30))
     await rig.settled()
     after = await told(rig)
     assert await history(rig) == after
