@@ -122,6 +122,6 @@ async def _refuse_members(settings: "Settings") -> None:
     members = sum(len(one[5]) for answer in answers for one in answer.groups)
     if members:
         raise FunnelError(
-            f"{members} workers of group {settings.kafka.group_id} run: stop them (SIGTERM, and"
+            f"workers run in group {settings.kafka.group_id} ({members}): stop them (SIGTERM, and"
             " wait for the end), resize, and start them again"
         )

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from app.cli.sending import Sender
     from app.settings import Settings
 
-Key = Annotated[
-    str | None, typer.Argument(metavar="[KEY]", help="The contact's key; or say --all.")
-]
+Key = Annotated[str | None, typer.Argument(metavar="KEY", help="The contact's key; or say --all.")]
 Tenant = Annotated[
     str | None, typer.Option(help="Whose contact. With --all: only this one's. Default: default.")
 ]

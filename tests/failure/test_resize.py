@@ -57,7 +57,7 @@ async def test_twelve_partitions_become_twenty_four_and_nothing_is_lost(scratch:
         first = Fleet(2, environment, arming.environment, scratch / "logs", rng)
         first.start()
         await sent[0].run()
-        with pytest.raises(RuntimeError, match="run: stop them"):
+        with pytest.raises(RuntimeError, match="stop them"):
             await _funnel(environment, "lane", "resize", str(AFTER))
         await first.stop()
         await sent[1].run()  # producers go on: placed by the old homes, and read by the new

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import asyncpg
 from aiokafka import TopicPartition
 
+from app.domain.routing import routing_key
 from app.handling.ports import Coordinator, Position
 from app.runtime.audit.ends import StableOffsets, ends
 from app.runtime.audit.findings import Check, Checked, Finding
@@ -172,7 +173,7 @@ class Auditor:
                     partition,
                     f"row's seq {'none' if row.seq is None else row.seq}, history {row.first} to"
                     f" {row.last} in {row.n} rows",
-                    "/".join(row.place),
+                    routing_key(*row.place),
                 )
                 for row in rows
                 if not row.is_right
