@@ -33,9 +33,11 @@ from app.storage import ownership
 from app.storage.connect import connect
 from app.storage.days import ensure_segment_days
 from app.storage.faults import reading
-from app.storage.retention import drop_old_results
+from app.storage.result_retention import drop_old_results
+from app.storage.retention import drop_old_days, oldest_kept
 from app.storage.revision import check_revision
 from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import make_tracing
 
 CONTACT_LANE: Final = "contacts"
 ACCOUNT_LANE: Final = "accounts"
@@ -80,6 +82,7 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
     async def keep_house() -> None:
         await _prepare_database(settings)
         await _drop_old_results(settings)
+        await _drop_old_days(settings)
 
     async def prepare() -> Parts:
         """Raises Unavailable (try again), RevisionError, TopicsError, Halted (say so and end)."""
@@ -106,6 +109,14 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
             metrics=metrics,
             clock=now,
             keep_house=keep_house,
+            tracing=make_tracing(
+                settings.tracing,
+                lane=CONTACT_LANE,
+                group=group,
+                inputs=CONTACT_LANE_INPUTS,
+                outputs=OUTPUTS,
+            ),
+            partitions=partitions,
             library=library,
         )
 
@@ -141,6 +152,14 @@ def build_account_lane(settings: Settings, metrics: Metrics) -> Lane:
             metrics=metrics,
             clock=now,
             keep_house=keep_house,
+            tracing=make_tracing(
+                settings.tracing,
+                lane=ACCOUNT_LANE,
+                group=kafka.group_id,
+                inputs=inputs,
+                outputs=ACCOUNT_OUTPUTS,
+            ),
+            partitions=partitions,
         )
 
     return Lane(settings, metrics, prepare)
@@ -199,6 +218,18 @@ async def _drop_old_results(settings: Settings) -> None:
     connection = await connect(settings.database, application_name="funnel-keep-house")
     try:
         await drop_old_results(connection, settings.commands.kept_days)
+    finally:
+        await connection.close()
+
+
+async def _drop_old_days(settings: Settings) -> None:
+    """The segments' days that are over, by the setting; a few at a time."""
+    keep = settings.retention
+    if keep.segment_days is None:
+        return
+    connection = await connect(settings.database, application_name="funnel-retention")
+    try:
+        await drop_old_days(connection, oldest_kept(keep.segment_days, keep.replay_days))
     finally:
         await connection.close()
 

@@ -12,6 +12,7 @@
     ├── Unavailable            Kafka or PostgreSQL is away: wait, never a dead letter
     ├── Unclean                this incarnation can't know what was written: start a new one
     │   └── Fenced             another incarnation owns the partition now
+    ├── Resized                the lanes have another number of partitions now: start anew
     └── Halted                 a partition must not go on without a person (lost history,
                                too many dead letters): stop it and say so
 
@@ -76,6 +77,10 @@ class Unclean(FunnelError):
 
 class Fenced(Unclean):
     """Another incarnation owns a partition that this one was writing."""
+
+
+class Resized(FunnelError):
+    """The lanes got another number of partitions; a process that started before must end."""
 
 
 class Halted(FunnelError):

@@ -72,6 +72,10 @@ class Failpoint(StrEnum):
     ERASE_BEFORE_COMMIT = "erase.before_commit"
     ERASE_BEFORE_DEAD_LETTERS = "erase.before_dead_letters"
     ERASE_BEFORE_FINISH = "erase.before_finish"
+    CATCH_UP_BEFORE_BEGIN = "catch_up.before_begin"
+    CATCH_UP_BEFORE_LOOK = "catch_up.before_look"
+    CATCH_UP_BEFORE_REACHED = "catch_up.before_reached"
+    CATCH_UP_BEFORE_END = "catch_up.before_end"
     RELEASE_BEFORE_DRAIN = "release.before_drain"
     RELEASE_BEFORE_ROW = "release.before_row"
 

@@ -180,6 +180,17 @@ class Commands(Section):
     )
 
 
+class Retention(Section):
+    """Of the segments: the interactions as they came, and what was published of them."""
+
+    segment_days: PositiveInt | None = Field(
+        default=None, description="older days are dropped once published; None: never"
+    )
+    replay_days: PositiveInt = Field(
+        default=30, description="never dropped before: how far back a replay can go in any case"
+    )
+
+
 class Http(Section):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -350,6 +361,21 @@ class Logs(Section):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class Tracing(Section):
+    """OpenTelemetry, over OTLP/HTTP; off, it costs nothing."""
+
+    enabled: bool = False
+    endpoint: str = "http://127.0.0.1:4318/v1/traces"
+    service_name: str = "funnel"
+    sample_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=1.0, description="of the batches; a batch stands for thousands of interactions"
+    )
+    links_max: PositiveInt = Field(
+        default=32, description="interactions' traces that a batch's span links to"
+    )
+    export_timeout_seconds: Seconds = 5.0
+
+
 class Settings(Section):
     kafka: Kafka = Kafka()
     database: Database = Database()
@@ -357,11 +383,13 @@ class Settings(Section):
     limits: Limits = Limits()
     dead_letters: DeadLetters = DeadLetters()
     commands: Commands = Commands()
+    retention: Retention = Retention()
     http: Http = Http()
     api: Api = Api()
     live: Live = Live()
     webhooks: Webhooks = Webhooks()
     logs: Logs = Logs()
+    tracing: Tracing = Tracing()
     model: str = Field(
         default="b2b-default@1", description="name@version of the funnel model in force"
     )

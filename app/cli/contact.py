@@ -11,6 +11,7 @@ from app.cli.erasing import erase
 from app.cli.history import history
 from app.cli.known import AsOf, Key, Known, Tenant, known_of
 from app.cli.linking import link, unlink
+from app.cli.republish import republish
 from app.cli.standing import standing_of, tell_standing
 from app.cli.timers import timers
 from app.cli.why import why
@@ -99,7 +100,7 @@ def _row_of(entry: "Entry") -> tuple[str, str, str, str | None]:
     return moment(entry.time), entry.type + machine, entry.source, entry.member
 
 
-for command in (history, why, timers, link, unlink, erase):
+for command in (history, why, timers, link, unlink, erase, republish):
     group.command()(command)
 group.command("list")(list_)
 group.command("why-not")(why_not)

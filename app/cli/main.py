@@ -11,6 +11,7 @@ import typer
 from app.cli import (
     account,
     api,
+    audit,
     commands,
     contact,
     deadletters,
@@ -18,11 +19,13 @@ from app.cli import (
     dev,
     lag,
     lane,
+    lane_resize,
     migrate,
     model,
     publish,
     replay,
     schemas,
+    storage,
     tail,
     topics,
     webhooks,
@@ -65,8 +68,11 @@ app.add_typer(contact.group, name="contact", rich_help_panel=DATA)
 app.add_typer(commands.group, name="commands", rich_help_panel=DATA)
 app.add_typer(account.group, name="account", rich_help_panel=DATA)
 app.command("lag", rich_help_panel=OPERATIONS)(lag.lag)
+app.command("audit", rich_help_panel=OPERATIONS)(audit.audit)
 app.command("replay", rich_help_panel=OPERATIONS)(replay.replay)
+lane.group.command()(lane_resize.resize)
 app.add_typer(lane.group, name="lane", rich_help_panel=OPERATIONS)
+app.command("storage", rich_help_panel=OPERATIONS)(storage.storage)
 app.add_typer(deadletters.group, name="deadletters", rich_help_panel=OPERATIONS)
 
 HINT = (

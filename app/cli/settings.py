@@ -43,7 +43,11 @@ def load_without_stack(*, level: Level = "warning", **overrides: Any) -> "Settin
 
     found = settings.load(**overrides)
     is_told = "level" in found.logs.model_fields_set
-    logs.configure(found.logs.level if is_told else level, found.logs.format)
+    logs.configure(
+        found.logs.level if is_told else level,
+        found.logs.format,
+        is_traced=found.tracing.enabled,
+    )
     return found
 
 

@@ -21,6 +21,8 @@ from app.domain.timeline import Ruling
 from app.domain.views import viewer
 
 ACTIVATED: Final = "model.activated"
+SNAPSHOT_REQUESTED: Final = "snapshot.requested"
+"""Of a contact: say once more how it is. Neither is an interaction."""
 START: Final[Key] = (-(1 << 62), "", "", "")
 """Before every entry."""
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -61,6 +61,8 @@ class PartitionBatch(msgspec.Struct):
     n: int
     records: list[OutputRecord]
     outputs: bytes
+    is_silent: bool = False
+    """It was published before the database was restored: K does not move with it."""
 
 
 class DecidedBatch(msgspec.Struct):
@@ -94,6 +96,10 @@ class DecidedBatch(msgspec.Struct):
     deals: list[DealsRow] = []
     event_times: list[Microseconds] = []
     """Effective times of live interactions, for the age metric."""
+    span: Any = None
+    """Where it is traced."""
+    traceparents: list[str] = []
+    """Of its interactions, where it is traced."""
     check_at: Microseconds = NO_CHECK
     """The earliest of its contacts."""
     stuck: list[CheckRow] = []

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from app.domain.changes import Signal
+from app.domain.changes import Signal, View
+from app.domain.contact import Contact
 from app.domain.decide import view
 from app.domain.erasure import Erasure
 from app.domain.interaction import Microseconds
@@ -67,7 +68,6 @@ class Collector:
         """Per contact: its stored form, history, counters, and records in their order."""
         counters: Counter[tuple[str, str]] = Counter()
         now = batch.decided_at
-        encoder = self._encoder
         earliest = batch.check_at
         for n, ((tenant, contact_id), mine) in enumerate(touched.items()):
             if n % TURN_RECORDS == 0:
@@ -81,11 +81,14 @@ class Collector:
             # before `take_change`, which drops what is decoded
             mine.tell_account(part.position.as_of)
             rules = mine.ruling.at(now)
-            shown = view(contact, rules, now) if mine.snapshot_due else None
+            is_shown = mine.snapshot_due or mine.snapshot_asked
+            shown = view(contact, rules, now) if is_shown else None
             since = entry.marks[ENTERED_AT] if entry.marks else None
             list_contact(batch, partition, mine, rules, shown)
             taken = contact.take_change()
             if taken is None:
+                if shown is not None:  # it was asked for, of a contact that has not changed
+                    part.records.append(self._snapshot(contact, shown, rules.ref, now, partition))
                 continue
             change, chunks = taken
             entry.batch = batch.number
@@ -101,18 +104,7 @@ class Collector:
                 since = moved.effective_at
             self._publish(mine, now, part)
             if shown is not None:
-                part.records.append(
-                    encoder.snapshot(
-                        tenant,
-                        contact_id,
-                        partition,
-                        now,
-                        contact.seq,
-                        contact.version,
-                        shown,
-                        rules.ref,
-                    )
-                )
+                part.records.append(self._snapshot(contact, shown, rules.ref, now, partition))
             _count(counters, tenant, entry)
         batch.check_at = earliest
         batch.counters += [
@@ -120,6 +112,20 @@ class Collector:
             for (tenant, stage), delta in sorted(counters.items())
             if delta
         ]
+
+    def _snapshot(
+        self, contact: Contact, shown: View, ref: str, now: Microseconds, partition: int
+    ) -> OutputRecord:
+        return self._encoder.snapshot(
+            contact.tenant,
+            contact.contact_id,
+            partition,
+            now,
+            contact.seq,
+            contact.version,
+            shown,
+            ref,
+        )
 
     async def _collect_erased(
         self,

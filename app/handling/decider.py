@@ -14,6 +14,7 @@ from app.domain.decide import Decision, decide, decide_due, needs_all
 from app.domain.erasure import ERASED, ERASURE, erase, refusal
 from app.domain.interaction import Address, Interaction, Microseconds
 from app.domain.model import Rules
+from app.domain.rewriting import SNAPSHOT_REQUESTED
 from app.errors import Halted, Poison, RuleError
 from app.handling import command_results
 from app.handling.batch import (
@@ -87,6 +88,7 @@ class Decider:
     ) -> None:
         """`rules`: of the contacts for which no other model was activated."""
         self._topics = parts.source.topics
+        self._is_traced = parts.tracing.is_on
         self._decode = decode
         self._encoder = encoder
         self._metrics = parts.metrics
@@ -126,6 +128,13 @@ class Decider:
             except Halted as halted:
                 raise Halted(f"partition {owned.partition}: {halted}", owned.partition) from halted
         self._tally.report(fetched)
+        if self._is_traced:
+            batch.traceparents = [
+                item.traceparent
+                for items in decoded
+                for item in items
+                if type(item) is Interaction and item.traceparent is not None
+            ]
         return batch
 
     async def decide_due(self, number: int, due: Due, now: Microseconds) -> DecidedBatch:
@@ -278,6 +287,11 @@ class Decider:
                     if (asker := command_results.asker_of(record, item)) is not None:
                         batch.results.append(command_results.erased(asker, batch.decided_at))
                     accepted.append(record)
+                    tally["applied"] += 1
+                    continue
+                if item.type == SNAPSHOT_REQUESTED:
+                    # no interaction: nothing is folded, and nothing kept
+                    mine.snapshot_asked = mine.snapshot_asked or contact.version > 0
                     tally["applied"] += 1
                     continue
                 if contact.needs_sealed(item):

@@ -15,6 +15,7 @@ from app.handling.parts import Parts
 from app.handling.stall import StallGuard
 from app.handling.takeover import Abandoned, RowMoved, Takeover
 from app.storage import ownership
+from app.storage.catch_ups import CatchUp
 from app.storage.halts import HaltReason, HaltRow
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,7 @@ class Holdings:
         self._released: dict[int, OwnedPartition] = {}
         self._wanted: set[int] = set()
         self._changed = asyncio.Event()
+        self._has_behind = asyncio.Event()
         self._lock = asyncio.Lock()
         self._is_ending = False
         self._is_over = False
@@ -52,6 +54,25 @@ class Holdings:
     @property
     def owned(self) -> Mapping[int, OwnedPartition]:
         return self._owned
+
+    @property
+    def catching_up(self) -> list[int]:
+        """Owned partitions that decide again, after a restore, what was published."""
+        return sorted(p for p, owned in self._owned.items() if owned.catching_up is not None)
+
+    async def behind(self) -> tuple[OwnedPartition, CatchUp]:
+        """The next partition that has to catch up, once there is one."""
+        while True:
+            for _, owned in sorted(self._owned.items()):
+                if owned.catching_up is not None:
+                    return owned, owned.catching_up
+            self._has_behind.clear()
+            await self._has_behind.wait()
+
+    def caught_up(self, owned: OwnedPartition) -> None:
+        """It works as any other from now on."""
+        owned.catching_up = None
+        self._changed.set()
 
     @property
     def waiting(self) -> list[int]:
@@ -184,7 +205,9 @@ class Holdings:
             await self.halts.check(connection, partition)
             if partition in self.halts:
                 return
-        if partition in self._wanted and not owned.is_active:
+        if owned.catching_up is not None:
+            self._has_behind.set()
+        elif partition in self._wanted and not owned.is_active:
             hit(Failpoint.TAKEOVER_BEFORE_SEEK)
             self._parts.source.accept(partition, owned.decided.offsets)
             owned.is_active = True
@@ -199,6 +222,7 @@ class Holdings:
         for partition in partitions:
             if partition in self._owned:
                 self._owned[partition].is_active = False
+                self._owned[partition].catching_up = None
         bound_seconds = self._parts.settings.lane.release_timeout_seconds
         try:
             async with asyncio.timeout(bound_seconds), self._lock:
@@ -231,5 +255,5 @@ class Holdings:
             published_offsets=owned.published.offsets,
         )
         self._owned.pop(partition, None)
-        if is_released:
+        if is_released and owned.is_at_k:
             self._released[partition] = owned

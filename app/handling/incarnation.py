@@ -16,13 +16,14 @@ from app.failpoints import Failpoint, InjectedFault, hit
 from app.handling.alarm import Alarm
 from app.handling.batch import SourceKey
 from app.handling.cache import ContactCache
+from app.handling.catching_up import CatchingUp
 from app.handling.checks import checks_on
 from app.handling.erasing import Eraser
 from app.handling.halts import Halts
 from app.handling.holdings import Holdings
 from app.handling.horizon import Horizon
 from app.handling.lag import measure
-from app.handling.parts import Firing, Lent, Parts
+from app.handling.parts import Deciding, Firing, Lent, Parts
 from app.handling.pipeline import Pipeline
 from app.handling.stall import StallGuard
 from app.handling.standing import count_contacts
@@ -34,10 +35,12 @@ from app.storage import apply as applying
 from app.storage.connect import connect
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
+FIRST_HOUSEKEEPING_SECONDS: Final = 60.0
+"""Soon: an incarnation may not live for hours."""
 WATCH_SECONDS: Final = 0.5
 RENEW_SECONDS: Final = 5.0
-SESSIONS: Final = 4
-"""To apply, to load, to own and to erase; one more where there are timers to look for."""
+SESSIONS: Final = 5
+"""To apply, to load, to own, to erase, to catch up; one more where there are timers to look for."""
 
 
 class Incarnation:
@@ -78,7 +81,9 @@ class Incarnation:
             # The id must be initialised before any row names it: one that never was can't be
             # fenced.
             await self._outlet.start()
-            apply_on, load_on, own_on, erase_on = [await self._session() for _ in range(SESSIONS)]
+            apply_on, load_on, own_on, erase_on, again_on = [
+                await self._session() for _ in range(SESSIONS)
+            ]
             hit(Failpoint.INCARNATION_BEFORE_CONNECT)
             await applying.prepare(apply_on)
             decider = self._parts.decider(self._parts, self._lent(load_on))
@@ -98,6 +103,7 @@ class Incarnation:
                 self._keep_house(),
                 self._renew_access(),
                 self._eraser(erase_on).run(),
+                self._catching_up(decider, again_on).run(),
             ]
             if timers is not None:
                 stages += [timers.run(), *self._of_contacts()]
@@ -155,9 +161,11 @@ class Incarnation:
             await asyncio.sleep(RENEW_SECONDS)
 
     async def _keep_house(self) -> None:
+        seconds = FIRST_HOUSEKEEPING_SECONDS
         while True:
-            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            await asyncio.sleep(seconds)
             await self._parts.keep_house()
+            seconds = HOUSEKEEPING_SECONDS
 
     def _of_contacts(self) -> Sequence[Any]:
         """What only the lane of contacts says of itself."""
@@ -186,6 +194,9 @@ class Incarnation:
     def _eraser(self, erase_on: asyncpg.Connection) -> Eraser:
         timeout_seconds = self._parts.settings.database.transaction_timeout_seconds
         return Eraser(self._parts.lane, self._owner, self.holdings, erase_on, timeout_seconds)
+
+    def _catching_up(self, decider: Deciding, again_on: asyncpg.Connection) -> CatchingUp:
+        return CatchingUp(self._parts, self.holdings, self.pipeline, self._cache, decider, again_on)
 
     def _takeover(self) -> Takeover:
         return Takeover(self._parts, self._owner, self.pipeline.in_transaction)

@@ -80,7 +80,12 @@ class Lane:
         trouble = current.trouble()
         if trouble is not None:
             reasons.append(trouble)
-        waiting = [p for p in current.holdings.waiting if p not in halts]
+        behind = current.holdings.catching_up
+        if behind:
+            reasons.append(
+                f"partitions {behind} decide again what was published before the restore"
+            )
+        waiting = [p for p in current.holdings.waiting if p not in halts and p not in behind]
         if waiting:
             reasons.append(f"partitions being taken over: {waiting}")
         return Health(ready=not reasons, reasons=reasons)

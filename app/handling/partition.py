@@ -6,6 +6,7 @@ from app.domain.interaction import Microseconds
 from app.handling.ports import Position
 from app.handling.rulings import Rulings
 from app.settings import DeadLetters
+from app.storage.catch_ups import CatchUp
 from app.storage.rows import Offsets, PartitionMove, PartitionRow
 
 
@@ -21,6 +22,8 @@ class OwnedPartition:
         self.is_active = False
         self.rulings: Rulings | None = None
         """None: no other model than the service's own was or can be activated."""
+        self.catching_up: CatchUp | None = None
+        """After a restore: what was published and is decided again, before it is active."""
         self.in_hand = 0
         """Records that were fetched and are not begun."""
         self._dead_in_a_row = 0
@@ -71,9 +74,10 @@ class OwnedPartition:
             published_offsets=self.published.offsets,
         )
 
-    def published_up_to(self, position: Position) -> None:
-        """K moved: one pending batch less."""
-        self.published = position
+    def published_up_to(self, position: Position, *, is_silent: bool = False) -> None:
+        """K moved: one pending batch less. `is_silent`: it stands before K, which stays."""
+        if not is_silent:
+            self.published = position
         self._pending -= 1
         if self._pending == 0:
             self._settled.set()
@@ -82,6 +86,11 @@ class OwnedPartition:
     def is_settled(self) -> bool:
         """Everything decided is published."""
         return self._pending == 0
+
+    @property
+    def is_at_k(self) -> bool:
+        """All that was decided is published: not so while it catches up."""
+        return self.applied == self.published
 
     async def settled(self) -> None:
         """Wait until everything decided is published."""

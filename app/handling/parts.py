@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import asyncpg
 
@@ -15,6 +15,9 @@ from app.handling.ports import Coordinator, Outlet, Source
 from app.handling.records import Clock
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import Tracing
+
+NO_TRACING: Final = Tracing()
 
 
 class Deciding(Protocol):
@@ -60,5 +63,8 @@ class Parts:
     clock: Clock
     keep_house: Callable[[], Awaitable[None]]
     """What is due now and then: tables for the days to come. Raises RevisionError, Unavailable."""
+    tracing: Tracing = NO_TRACING
+    partitions: int | None = None
+    """N as this process counts homes by; None: it is not compared with the lane's row."""
     library: Library | None = None
     """Of the models that are activated; None: nothing of this lane follows them."""

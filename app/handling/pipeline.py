@@ -9,16 +9,19 @@ intake, and the consumer then stops fetching: that is the back-pressure.
 import asyncio
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
 
 import asyncpg
+import structlog
 
+from app.domain.interaction import Microseconds
 from app.errors import Poison, RowRejected
 from app.handling.alarm import Alarm
 from app.handling.batch import DecidedBatch, Due, Fetched, SourceKey, key_of
 from app.handling.cache import ContactCache
 from app.handling.holdings import Holdings
+from app.handling.partition import OwnedPartition
 from app.handling.parts import Deciding, Firing, Parts
 from app.handling.ports import Outlet, Position
 from app.handling.records import OutputRecord, SourceRecord
@@ -26,9 +29,14 @@ from app.handling.waiting import Waiting
 from app.storage import apply as applying
 from app.storage.halts import HaltReason
 from app.storage.rows import CheckRow
+from app.storage.segments import pack
 from app.telemetry.aggregate import observe_all
 
 FETCH_TIMEOUT_SECONDS: Final = 0.5
+SLOW_SECONDS: Final = 2.0
+"""From applied to published."""
+
+log = structlog.get_logger(__name__)
 
 
 class Pipeline:
@@ -79,11 +87,11 @@ class Pipeline:
         """Fetch and decide, for ever. It fetches when the apply has room for the batch, not before:
         what arrives meanwhile comes with it, so batches grow with the load."""
         owned = self._holdings.owned
-        source = self._parts.source
+        source, tracing = self._parts.source, self._parts.tracing
         while True:
             await self._ahead.acquire()
             has_room = True
-            limit = self._batch_limit
+            limit = self.batch_limit
             fetched = await source.fetch(limit, FETCH_TIMEOUT_SECONDS)
             mine = [
                 (owned[partition], records)
@@ -101,11 +109,19 @@ class Pipeline:
                     chunk = [(each, records) for each, records in pieces if each.is_active]
                     if not chunk:
                         continue
+                    span = tracing.begin(
+                        sum([len(records) for _, records in chunk]),
+                        [each.partition for each, _ in chunk],
+                    )
                     try:
-                        batch = await decider.decide(self._next(), chunk, self._parts.clock())
+                        with tracing.within(span):
+                            batch = await decider.decide(self._next(), chunk, self._parts.clock())
                     except RowRejected:
                         self.refused = [key_of(r) for _, records in chunk for r in records]
                         raise
+                    batch.span = span
+                    if span is not None:
+                        tracing.link(span, batch.traceparents)
                     self._guard_dead_letters(batch)
                     self.waiting.decided(batch)
                     await self._decided.put(batch)
@@ -119,11 +135,39 @@ class Pipeline:
             due = [each for each in due if each.owned.is_active]
             if not due:
                 return []
-            batch = await decider.decide_due(self._next(), due, self._parts.clock())
+            span = self._parts.tracing.begin(0, [each.owned.partition for each in due])
+            with self._parts.tracing.within(span):
+                batch = await decider.decide_due(self._next(), due, self._parts.clock())
+            batch.span = span
             applied = batch.applied = asyncio.Event()
             await self._decided.put(batch)
         await applied.wait()
         return batch.stuck
+
+    async def decide_again(
+        self,
+        owned: OwnedPartition,
+        decide: Callable[[int, Microseconds], Awaitable[DecidedBatch]],
+        keep: Callable[[OutputRecord], bool] | None,
+    ) -> DecidedBatch | None:
+        """A batch of a partition that is catching up, and of no other; back when it is applied.
+
+        `keep`: which of its records were not published before; None: it stands before K, so all
+        were. None: the partition was taken away meanwhile.
+        """
+        async with self._deciding:
+            if owned.catching_up is None:
+                return None
+            batch = await decide(self._next(), self._parts.clock())
+            for part in batch.parts:
+                part.is_silent = keep is None
+                part.records = [] if keep is None else [r for r in part.records if keep(r)]
+                part.outputs = pack(part.records)
+            batch.event_times = []
+            applied = batch.applied = asyncio.Event()
+            await self._decided.put(batch)
+        await applied.wait()
+        return batch
 
     def _next(self) -> int:
         """The number of the batch to decide now."""
@@ -143,12 +187,13 @@ class Pipeline:
             keys = batch.source_keys()
             started = time.monotonic()
             try:
-                await applying.apply(
-                    connection,
-                    batch.for_apply(self._parts.lane),
-                    transaction_timeout_seconds=database.transaction_timeout_seconds,
-                    idle_timeout_seconds=database.idle_in_transaction_timeout_seconds,
-                )
+                with self._parts.tracing.step("apply", [batch.span], len(keys)):
+                    await applying.apply(
+                        connection,
+                        batch.for_apply(self._parts.lane),
+                        transaction_timeout_seconds=database.transaction_timeout_seconds,
+                        idle_timeout_seconds=database.idle_in_transaction_timeout_seconds,
+                    )
             except RowRejected:
                 self.refused = keys
                 raise
@@ -181,11 +226,20 @@ class Pipeline:
             started = time.monotonic()
             batches = self._take_backlog(lane.publish_max_bytes)
             records = [r for batch in batches for part in batch.parts for r in part.records]
-            last = {part.position.partition: part.position for b in batches for part in b.parts}
-            await self.in_transaction(records, list(last.values()))
+            last = {
+                part.position.partition: part.position
+                for b in batches
+                for part in b.parts
+                if not part.is_silent
+            }
+            if last:
+                spans = [batch.span for batch in batches]
+                with self._parts.tracing.step("publish", spans, len(records)):
+                    await self.in_transaction(records, list(last.values()))
             for batch in batches:
+                self._note(batch)
                 for part in batch.parts:
-                    part.owned.published_up_to(part.position)
+                    part.owned.published_up_to(part.position, is_silent=part.is_silent)
             self._observe(batches, started)
             pause_seconds = started + lane.publish_interval_ms / 1000 - time.monotonic()
             if pause_seconds > 0:
@@ -203,7 +257,7 @@ class Pipeline:
         await self._decided.join()
 
     @property
-    def _batch_limit(self) -> int:
+    def batch_limit(self) -> int:
         """Small while a record that PostgreSQL rejects is looked for."""
         return self._narrow_limit if self._suspects else self._full_limit
 
@@ -248,6 +302,21 @@ class Pipeline:
                     HaltReason.DEAD_LETTERS,
                 )
                 batch.halts.append(row)
+
+    def _note(self, batch: DecidedBatch) -> None:
+        """A line for a batch that people may want to look into; its trace ends."""
+        seconds = time.monotonic() - batch.applied_at
+        if batch.dead_letters or seconds > SLOW_SECONDS:
+            log.info(
+                "batch_published",
+                partitions=[part.position.partition for part in batch.parts],
+                batch_seqs=[part.position.batch_seq for part in batch.parts],
+                dead_letters=len(batch.dead_letters),
+                seconds_since_applied=round(seconds, 3),
+                **self._parts.tracing.ids(batch.span),
+            )
+        if batch.span is not None:
+            self._parts.tracing.end(batch.span, len(batch.dead_letters))
 
     def _observe(self, batches: Sequence[DecidedBatch], started: float) -> None:
         metrics = self._parts.metrics

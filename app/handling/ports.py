@@ -1,8 +1,9 @@
 """The seams of the lane: what it needs from Kafka, given to it by the composition root."""
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Literal, NamedTuple, Protocol
 
+from app.domain.changes import Change
 from app.domain.interaction import Microseconds
 from app.handling.records import OutputRecord, SourceRecord
 from app.storage.rows import Offsets
@@ -23,6 +24,34 @@ class Rebalance(Protocol):
     async def revoked(self, partitions: frozenset[int]) -> None: ...
 
     def assigned(self, partitions: frozenset[int]) -> None: ...
+
+
+class Told(NamedTuple):
+    """A stage change as it was published, or the word about an opportunity that goes with one."""
+
+    tenant: str
+    contact_id: str
+    seq: int
+    decided_at: Microseconds
+    change: Change | None
+    opportunity: Literal["became", "closed", "revoked"] | None
+    outcome: str | None
+
+
+class Past(Protocol):
+    """Records of one lane partition from a position on, read beside the group, read_committed."""
+
+    async def start(self, partition: int, offsets: Offsets) -> None: ...
+
+    async def fetch(self, max_records: int, timeout_seconds: float) -> list[SourceRecord]:
+        """Some more of them, each topic's in order. Raises Unavailable, Halted."""
+        ...
+
+    def passed(self, offsets: Offsets) -> list[bool]:
+        """Of each topic: nothing before its offset is left to be fetched."""
+        ...
+
+    async def stop(self) -> None: ...
 
 
 class Source(Protocol):
@@ -47,6 +76,9 @@ class Source(Protocol):
 
     def renew_access(self) -> None:
         """Log on with what the settings' files say now, from the next connection on."""
+
+    def past(self) -> Past:
+        """For reading again what this group has read."""
         ...
 
     def rejoin(self) -> None:
@@ -110,6 +142,20 @@ class Coordinator(Protocol):
 
     async def scan(self, lane: str, partition: int) -> int:
         """The highest batch_seq of the partition found on the outputs (read_committed); 0: none."""
+        ...
+
+    async def told(
+        self, lane: str, partition: int, after_seq: int, until_seq: int, since: Microseconds
+    ) -> set[bytes]:
+        """`ce_id` of what was published of these batches and decided since then
+        (read_committed)."""
+        ...
+
+    def changes(
+        self, lane: str, partition: int, after_seq: int, until_seq: int
+    ) -> AsyncIterator[Told]:
+        """What was published of these batches about stages (read_committed), each topic's in
+        order."""
         ...
 
     async def close(self) -> None: ...

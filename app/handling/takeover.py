@@ -11,19 +11,21 @@ from typing import Final
 import asyncpg
 import structlog
 
-from app.errors import Halted, Unclean
+from app.errors import Halted, Resized, Unclean
 from app.failpoints import Failpoint, hit
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
 from app.handling.ports import Position
 from app.handling.records import OutputRecord
-from app.storage import ownership
+from app.storage import catch_ups, ownership
 from app.storage import segments as segments_blob
+from app.storage.catch_ups import CatchUp
 from app.storage.rows import PartitionRow, SegmentRow
 
 log = structlog.get_logger(__name__)
 
 SEGMENTS_AT_ONCE: Final = 20
+MANY: Final = 2**62
 
 Publish = Callable[[Sequence[OutputRecord], Sequence[Position]], Awaitable[None]]
 
@@ -44,6 +46,8 @@ class Takeover:
         self._republish_max_bytes = parts.settings.lane.publish_max_bytes
         self._lock_timeout_seconds = parts.settings.database.lock_timeout_seconds
         self._metrics = parts.metrics
+        self._clock = parts.clock
+        self._partitions = parts.partitions
         self._fenced: set[str] = set()
 
     async def take(
@@ -82,8 +86,12 @@ class Takeover:
         await self._check_bounds(row)
         proceed()
         taken = await self._compare_and_set(connection, row, published)
+        await self._check_homes(connection)  # nobody can change them while this row is mine
         # From here on the predecessor's applies match no row: the outbox is complete.
-        republished = await self._republish(connection, taken, published)
+        behind, is_before_k = await self._behind(connection, taken, published)
+        republished = 0
+        if not is_before_k:
+            republished = await self._republish(connection, taken, published)
         if not (republished or is_committed):
             # So that "no committed offsets" always means that somebody deleted them.
             hit(Failpoint.TAKEOVER_BEFORE_REPUBLISH)
@@ -91,6 +99,10 @@ class Takeover:
                 [], [Position(partition, taken.batch_seq, taken.next_offsets, taken.as_of)]
             )
         owned = OwnedPartition(taken)
+        if behind is not None:
+            owned.catching_up = behind
+            if is_before_k:
+                owned.published = published
         self._metrics.takeovers.inc()
         self._metrics.takeover_seconds.observe(time.monotonic() - started)
         log.info(
@@ -138,9 +150,8 @@ class Takeover:
         known = Position(row.partition, row.published_seq, row.published_offsets, row.as_of)
         proceed()
         committed = await self._coordinator.committed(row.partition)
-        if row.owner is None:
+        if row.owner is None and (committed is None or not _is_after(committed, known)):
             # The row is enough; the group is asked whether the row is as new as what it published.
-            _check_not_older(row, committed or known)
             return known, committed is not None
         if committed is not None:
             return committed, True
@@ -150,7 +161,58 @@ class Takeover:
         proceed()
         found = await self._coordinator.scan(self._lane, row.partition)
         log.warning("offsets_gone_k_found_by_scan", partition=row.partition, batch_seq=found)
+        if found > row.batch_seq:
+            raise Halted(
+                f"partition {row.partition}: batch {found} is published, but the database only"
+                f" knows {row.batch_seq}, and the group's offsets, which say where that was, are"
+                " deleted: restore a backup that is newer than both."
+            )
         return known._replace(batch_seq=max(found, row.published_seq)), False
+
+    async def _check_homes(self, connection: asyncpg.Connection) -> None:
+        if self._partitions is None:
+            return
+        hit(Failpoint.TAKEOVER_BEFORE_SEGMENTS)
+        lane = await ownership.read_lane(connection, self._lane)
+        if lane is not None and lane.partitions != self._partitions:
+            raise Resized(
+                f"the lane has {lane.partitions} partitions now, it had {self._partitions} when"
+                " this worker started: start it again"
+            )
+
+    async def _behind(
+        self, connection: asyncpg.Connection, row: PartitionRow, published: Position
+    ) -> tuple[CatchUp | None, bool]:
+        """What it has to catch up with, and whether D is before K: PostgreSQL was restored."""
+        hit(Failpoint.CATCH_UP_BEFORE_BEGIN)
+        under_way = await catch_ups.read_open(connection, self._lane, row.partition)
+        applied = Position(row.partition, row.batch_seq, row.next_offsets, row.as_of)
+        if not _is_after(published, applied):
+            return under_way, False
+        if row.batch_seq == 0 and any(row.next_offsets):
+            raise Halted(
+                f"partition {row.partition}: batch {published.batch_seq} is published, but the"
+                " database knows none, and the first records are gone from the topics: restore a"
+                " backup."
+            )
+        if under_way is not None and under_way.until_seq == published.batch_seq:
+            return under_way, True
+        hit(Failpoint.CATCH_UP_BEFORE_BEGIN)
+        if await ownership.segments_after(
+            connection, self._lane, row.partition, row.batch_seq, until=MANY, limit=1
+        ):
+            raise Halted(
+                f"partition {row.partition}: the database stands at batch {row.batch_seq}, and has"
+                " segments of later ones: what was restored is not of one moment. Restore all of a"
+                " backup."
+            )
+        found = CatchUp(
+            row.partition, row.batch_seq, published.batch_seq, published.offsets, published.as_of,
+            self._clock(), None,
+        )  # fmt: skip
+        hit(Failpoint.CATCH_UP_BEFORE_BEGIN)
+        await catch_ups.begin(connection, self._lane, found)
+        return found, True
 
     async def _compare_and_set(
         self, connection: asyncpg.Connection, row: PartitionRow, published: Position
@@ -189,7 +251,6 @@ class Takeover:
     ) -> int:
         """Batches K+1 … D in order, in Kafka transactions of bounded size, each with its own last
         batch's K. How many batches there were."""
-        _check_not_older(row, published)
         position = published
         while position.batch_seq < row.batch_seq:
             hit(Failpoint.TAKEOVER_BEFORE_SEGMENTS)
@@ -245,14 +306,11 @@ class RowMoved(Exception):
         super().__init__(f"the row of partition {partition} moved")
 
 
-def _check_not_older(row: PartitionRow, published: Position) -> None:
-    """K <= D, or PostgreSQL has forgotten what it had decided."""
-    if published.batch_seq > row.batch_seq:
-        raise Halted(
-            f"partition {row.partition}: batch {published.batch_seq} is published, but the"
-            f" database only knows {row.batch_seq}: it was restored to an earlier point, or is a"
-            " new one beside an old Kafka. Catching up is not built yet; restore the newest state."
-        )
+def _is_after(later: Position, earlier: Position) -> bool:
+    """By its number, or by any topic's offset: after a restore the numbers alone say nothing."""
+    return later.batch_seq > earlier.batch_seq or any(
+        ours > theirs for ours, theirs in zip(later.offsets, earlier.offsets, strict=True)
+    )
 
 
 def _check_contiguous(row: PartitionRow, after: Position, segments: Sequence[SegmentRow]) -> None:

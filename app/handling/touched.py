@@ -15,7 +15,8 @@ from app.handling.cache import Entry
 
 class Touched:
     __slots__ = (
-        "changes", "commands", "entry", "erasure", "items", "ruling", "signals", "snapshot_due",
+        "changes", "commands", "entry", "erasure", "items", "ruling", "signals", "snapshot_asked",
+        "snapshot_due",
         "words",
     )  # fmt: skip
 
@@ -29,6 +30,8 @@ class Touched:
         self.commands: list[Command] = []
         self.words: list[AccountInput] = []
         self.snapshot_due = False
+        self.snapshot_asked = False
+        """By itself, whether anything is decided or not."""
         self.erasure: Erasure | None = None
         if entry.marks is None:  # before anything changes it
             entry.marks = marks_of(entry.contact.book)

@@ -7,7 +7,7 @@ from the commands topic only, and is never forwarded.
 from functools import cache
 
 from app.domain.reasons import Reason
-from app.domain.rewriting import ACTIVATED
+from app.domain.rewriting import ACTIVATED, SNAPSHOT_REQUESTED
 from app.domain.timestamps import parse_rfc3339
 from app.errors import Poison
 from app.handling.origin import FORWARDED, Origin
@@ -22,6 +22,12 @@ __all__ = ["ACTIVATED", "activation_check", "activation_of"]
 @cache
 def activation_check() -> DataCheck:
     return DataCheck(load_schemas(COMMAND_SCHEMAS)[ACTIVATED], ())
+
+
+@cache
+def snapshot_check() -> DataCheck:
+    """Of `snapshot.requested`, which is about a contact, and is no interaction of it either."""
+    return DataCheck(load_schemas(COMMAND_SCHEMAS)[SNAPSHOT_REQUESTED], ())
 
 
 def activation_of(event: Event, check: DataCheck, origin: Origin | None) -> Activation:

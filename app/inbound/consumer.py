@@ -19,7 +19,7 @@ from aiokafka.errors import (
 
 from app.errors import Halted, Unavailable
 from app.failpoints import Failpoint, hit
-from app.handling.ports import Rebalance
+from app.handling.ports import Past, Rebalance
 from app.handling.records import SourceRecord
 from app.inbound.assignor import lane_assignor
 from app.inbound.foreign_names import fetch_again
@@ -99,6 +99,27 @@ class LaneConsumer:
 
     def renew_access(self) -> None:
         renew_access(self._running._client, self._settings)
+
+    def past(self) -> Past:
+        from app.inbound.past import PastReader
+
+        return PastReader(self._settings, self._topics)
+
+    def read_alone(self, consumer: AIOKafkaConsumer, partition: int, offsets: Offsets) -> None:
+        """Without a group: one lane partition, from these offsets on."""
+        tps = self._tps(partition)
+        self._consumer = consumer
+        consumer.assign(tps)
+        for tp, offset in zip(tps, offsets, strict=True):
+            consumer.seek(tp, offset)
+        self._accepted.add(partition)
+
+    def passed(self, partition: int, offsets: Offsets) -> list[bool]:
+        """What was fetched and not given out counts as not passed."""
+        return [
+            self._state(tp).has_valid_position and self._state(tp).position >= offset
+            for tp, offset in zip(self._tps(partition), offsets, strict=True)
+        ]
 
     def rejoin(self) -> None:
         self._assigned = frozenset()
@@ -201,8 +222,9 @@ class LaneConsumer:
     def _check_tasks(self, consumer: AIOKafkaConsumer) -> None:
         """aiokafka's background tasks end for good at what they do not expect, and a fetch then
         waits for ever: only a new process joins the group again."""
-        for task in (consumer._coordinator._coordination_task, consumer._fetcher._fetch_task):
-            if task.done():
+        coordination = getattr(consumer._coordinator, "_coordination_task", None)  # None: no group
+        for task in (coordination, consumer._fetcher._fetch_task):
+            if task is not None and task.done():
                 raise AssertionError("the Kafka client's background task ended") from (
                     None if task.cancelled() else task.exception()
                 )

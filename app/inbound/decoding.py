@@ -9,12 +9,13 @@ from typing import Any, NamedTuple, Protocol
 
 from app.domain.interaction import Interaction, Microseconds
 from app.domain.reasons import Reason
+from app.domain.rewriting import SNAPSHOT_REQUESTED
 from app.domain.routing import DEFAULT_TENANT, home_partition, routing_key
 from app.domain.topics import Topic
 from app.errors import Poison
 from app.handling.origin import FORWARDED, Origin, forwarding_headers, origin_of
 from app.handling.records import Decoded, Decoder, Forwarded, OutputRecord, SourceRecord
-from app.inbound.activation import ACTIVATED, activation_check, activation_of
+from app.inbound.activation import ACTIVATED, activation_check, activation_of, snapshot_check
 from app.inbound.attributes import refuse_missing, refuse_nul, tenant_of, to_event, traceparent_of
 from app.inbound.effective_time import effective_time
 from app.inbound.envelope import read_document
@@ -63,6 +64,7 @@ def make_decoder(
     """
     known = load_schemas() | dict(schemas or {})
     activation = _Rule(True, activation_check())
+    snapshot = _Rule(True, snapshot_check())
     tolerance = round(limits.future_tolerance_seconds * 1_000_000)
     tenants = {} if tenants is None else tenants
     of_tenants: dict[str, tuple[Catalogue, _Rules]] = {}
@@ -75,7 +77,7 @@ def make_decoder(
             for name, rule in catalogue.types.items()
         }
         unknown = _Rule(False, DataCheck({}, ())) if catalogue.ignores_unknown_types else None
-        return _Rules({**made, ACTIVATED: activation}, unknown)
+        return _Rules({**made, ACTIVATED: activation, SNAPSHOT_REQUESTED: snapshot}, unknown)
 
     default = rules_of(catalogue)
     types = default.types

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -11,10 +11,14 @@ from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.commit import OffsetFetchRequest
 
+from app.domain.interaction import Microseconds
+from app.domain.timestamps import format_rfc3339
 from app.errors import Halted, Unavailable
 from app.failpoints import Failpoint, hit
-from app.handling.ports import Position
+from app.handling.ports import Position, Told
 from app.kafka_access import kafka_access
+from app.outbound.headers import Header
+from app.outbound.told import told_of
 from app.settings import Kafka
 from app.storage.rows import Offsets
 
@@ -123,6 +127,36 @@ class BrokerCoordinator:
         return parse_position(partition, [offsets[topic] for topic in self._inputs], metadata)
 
     async def scan(self, lane: str, partition: int) -> int:
+        highest = 0
+        async for batch_seq, _ in self._published(lane, partition):
+            highest = max(highest, batch_seq)
+        return highest
+
+    async def told(
+        self, lane: str, partition: int, after_seq: int, until_seq: int, since: Microseconds
+    ) -> set[bytes]:
+        seconds = slice(0, len("2026-01-01T00:00:00"))
+        decided_since = format_rfc3339(since).encode()[seconds]
+        found: set[bytes] = set()
+        async for batch_seq, record in self._published(lane, partition):
+            if after_seq < batch_seq <= until_seq:
+                headers = dict(record.headers)
+                id_, decided_at = headers.get(Header.ID.value), headers.get(Header.TIME.value, b"")
+                if id_ is not None and (decided_at or b"")[seconds] >= decided_since:
+                    found.add(id_)
+        return found
+
+    async def changes(
+        self, lane: str, partition: int, after_seq: int, until_seq: int
+    ) -> AsyncIterator[Told]:
+        async for batch_seq, record in self._published(lane, partition):
+            if after_seq < batch_seq <= until_seq and record.value is not None:
+                told = told_of(record)
+                if told is not None:
+                    yield told
+
+    async def _published(self, lane: str, partition: int) -> AsyncIterator[tuple[int, Any]]:
+        """Every committed output record of a lane partition, with its batch."""
         kafka = self._settings
         consumer = AIOKafkaConsumer(
             **kafka_access(kafka),
@@ -132,7 +166,6 @@ class BrokerCoordinator:
             client_id=f"funnel-scan-{uuid4().hex[:8]}",
         )
         prefix = f"{lane}/{partition}/".encode()
-        highest = 0
         try:
             hit(Failpoint.TAKEOVER_BEFORE_SCAN)
             await consumer.start()
@@ -152,13 +185,12 @@ class BrokerCoordinator:
                         # The lane's own is the last: those before are its producer's.
                         name, value = record.headers[-1] if record.headers else ("", b"")
                         if name == BATCH_HEADER and value.startswith(prefix):
-                            highest = max(highest, int(value.rpartition(b"/")[2]))
+                            yield int(value.rpartition(b"/")[2]), record
                 behind = {tp for tp in behind if ends[tp] > await consumer.position(tp)}
         except (KafkaError, OSError) as failed:
             raise Unavailable(f"scanning outputs for {lane}/{partition}: {failed!r}") from failed
         finally:
             await consumer.stop()
-        return highest
 
 
 def parse_position(partition: int, offsets: Sequence[int], metadata: str) -> Position:

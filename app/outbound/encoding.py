@@ -179,6 +179,11 @@ class CloudEventEncoder:
         )
 
 
+def stage_change_id(kind: str, transition_id: str, revision: int) -> bytes:
+    """`ce_id` on funnel.stage-changes.v1 of a row of the history."""
+    return _digest(f"{_STAGE_TYPES[kind]}\n{transition_id}\n{revision}")
+
+
 def make_encoder(
     group: str, inputs: Sequence[str], partitions: int, accounts: int | None = None
 ) -> Encoder:

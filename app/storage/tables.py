@@ -543,3 +543,19 @@ delivery = Table(
     ),
     comment="body and digests only while pending; then what is left names nobody",
 )
+
+catch_up = Table(
+    "catch_up",
+    metadata,
+    _must("lane", Text),
+    _must("partition", Integer),
+    _must("since_seq", BigInteger),
+    _must("until_seq", BigInteger),
+    _must("until_offsets", _OFFSETS),
+    _must("until_as_of", _TIME),
+    _must("begun_at", _TIME),
+    Column("reached_seq", BigInteger),
+    Column("ended_at", _TIME),
+    PrimaryKeyConstraint("lane", "partition", "until_seq"),
+    comment="after a restore: K as it was; batch numbers from reached_seq to it were skipped",
+)

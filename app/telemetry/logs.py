@@ -27,6 +27,8 @@ AGAIN_AFTER_SECONDS: Final = 10.0
 def configure(
     level: Literal["debug", "info", "warning", "error", "critical"] = "info",
     style: Literal["auto", "json", "console"] = "auto",
+    *,
+    is_traced: bool = False,
 ) -> None:
     """Set up structlog and the standard library's logging. Call once, before anything logs."""
     shared: list[Processor] = [
@@ -34,6 +36,7 @@ def configure(
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *([with_trace_ids] if is_traced else []),
         without_personal_data,
     ]
     structlog.configure(
@@ -76,6 +79,13 @@ def without_personal_data(_logger: WrappedLogger, _method: str, event: EventDict
     """Mask fields that may hold something about a person; the last guard, not the first."""
     masked: dict[str, Any] = {key: "(masked)" for key in event if key in PERSONAL}
     return {**event, **masked}
+
+
+def with_trace_ids(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Where a batch is traced: so that a line leads to its trace."""
+    from app.telemetry.otel import current_ids
+
+    return {**current_ids(), **event}
 
 
 def is_worth_a_line(record: logging.LogRecord) -> bool:

@@ -7,7 +7,9 @@ import jsonschema_rs
 import pytest
 
 from app.cli.model_activate import Asked, _event
+from app.domain.interaction import Interaction
 from app.domain.reasons import Reason
+from app.domain.rewriting import SNAPSHOT_REQUESTED
 from app.errors import Poison
 from app.handling.records import Activation
 from app.inbound.validation import COMMAND_SCHEMAS, load_schemas
@@ -15,6 +17,7 @@ from tests.unit.inbound.events import COMMANDS, decoder, raw, structured
 
 EXAMPLES = COMMAND_SCHEMAS / "examples"
 DECODE = decoder()
+COMMANDS_TO_THE_LANE = {"model.activated", SNAPSHOT_REQUESTED}
 
 
 def name_of(path: Path) -> str:
@@ -24,6 +27,10 @@ def name_of(path: Path) -> str:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*/valid-*.json")), ids=name_of)
 def test_valid_example_is_accepted(path: Path) -> None:
     decoded = DECODE(raw(path.read_bytes(), topic=COMMANDS))
+    if path.parent.name == SNAPSHOT_REQUESTED:
+        assert isinstance(decoded, Interaction), decoded
+        assert decoded.type == SNAPSHOT_REQUESTED
+        return
     assert isinstance(decoded, Activation), decoded
     assert decoded.model == json.loads(path.read_bytes())["data"]["model"]
 
@@ -37,7 +44,7 @@ def test_invalid_example_breaks_its_schema(path: Path) -> None:
 
 def test_every_command_has_a_schema_that_names_it_and_examples() -> None:
     schemas = load_schemas(COMMAND_SCHEMAS)
-    assert {path.name for path in EXAMPLES.iterdir()} == schemas.keys() == {"model.activated"}
+    assert {path.name for path in EXAMPLES.iterdir()} == schemas.keys() == COMMANDS_TO_THE_LANE
     for name, schema in schemas.items():
         jsonschema_rs.meta.validate(dict(schema))
         assert schema["$id"] == f"urn:funnel:command:{name}"

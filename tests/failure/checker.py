@@ -54,7 +54,7 @@ class Report(NamedTuple):
 
 
 def check(observed: Observed) -> Report:
-    inputs = read_inputs(observed.inputs, observed.partitions)
+    inputs = read_inputs(observed.inputs, observed.partitions, observed.earlier)
     expected = {contact: fold(events) for contact, events in inputs.events.items()}
     told: dict[ContactKey, list[Output]] = defaultdict(list)
     for record in sorted(observed.stage_changes):

@@ -78,7 +78,11 @@ def segments_hold_every_batch(run: Run) -> Iterator[Violation]:
     for partition, lane in run.observed.lanes.items():
         segments = sorted(by_partition[partition], key=lambda one: one.batch_seq)
         numbers = [segment.batch_seq for segment in segments]
-        if numbers != list(range(1, lane.batch_seq + 1)):
+        earlier = run.observed.earlier
+        first = 1 if earlier is None else earlier.first_batch(partition)
+        skipped = run.observed.skipped
+        every = range(first, lane.batch_seq + 1)
+        if numbers != [batch for batch in every if (partition, batch) not in skipped]:
             yield Violation("lost", f"partition {partition}: segments are not 1…{lane.batch_seq}")
         for before, after in pairwise(segments):
             if any(after.next_offsets[t] < offset for t, offset in before.next_offsets.items()):

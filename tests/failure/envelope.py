@@ -14,6 +14,8 @@ COMMANDS: Final = "funnel.commands.v1"
 EXPECTED: Final = "expected-reason"
 """Header that the traffic puts on a poison record: the dead letter reason it must get."""
 FORWARDED: Final = "funnel-forwarded"
+NO_INTERACTION: Final = "snapshot.requested"
+"""A command that changes nothing."""
 
 Coordinates = tuple[str, int, int]
 ContactKey = tuple[str, str]
@@ -37,6 +39,24 @@ class Record(NamedTuple):
     def header(self, name: str) -> str | None:
         found = [value for key, value in self.headers if key == name]
         return found[-1].decode() if found else None
+
+
+class Earlier(NamedTuple):
+    """Where a lane stood when it got more partitions."""
+
+    partitions: int
+    offsets: dict[tuple[str, int], int]
+    """D of each topic partition."""
+    batches: dict[int, int]
+    """D of each lane partition; new ones begin above all of them."""
+
+    def partitions_of(self, record: Record, now: int) -> int:
+        """By how many an input record was placed when it was read."""
+        is_old = record.offset < self.offsets.get((record.topic, record.partition), 0)
+        return self.partitions if is_old else now
+
+    def first_batch(self, partition: int) -> int:
+        return 1 if partition in self.batches else max(self.batches.values()) + 1
 
 
 class Inputs(NamedTuple):
@@ -66,7 +86,9 @@ def home_of(tenant: str, contact_id: str, partitions: int) -> int:
     return (hashed & 0x7FFFFFFF) % partitions
 
 
-def read_inputs(records: Iterable[Record], partitions: int) -> Inputs:
+def read_inputs(
+    records: Iterable[Record], partitions: int, earlier: Earlier | None = None
+) -> Inputs:
     """Sort the records of both input topics into what they must lead to."""
     inputs = Inputs({}, set(), {}, set(), [], 0, [])
     first: dict[tuple[str, str, str, str], tuple[str, Event]] = {}
@@ -81,9 +103,11 @@ def read_inputs(records: Iterable[Record], partitions: int) -> Inputs:
                 inputs.poison[record.at] = reason
             continue
         event = event_of(record, record.timestamp_ms if origin is None else origin[1])
-        if origin is None and home_of(event.tenant, event.contact_id, partitions) != (
-            record.partition
-        ):
+        if event.type == NO_INTERACTION:
+            continue
+        homes = partitions if earlier is None else earlier.partitions_of(record, partitions)
+        home = home_of(event.tenant, event.contact_id, homes)
+        if origin is None and home != record.partition:
             inputs.off_home.add(record.at)
             continue
         inputs.at_home.add(record.at)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.failure.envelope import ContactKey, Coordinates, Record
+from tests.failure.envelope import ContactKey, Coordinates, Earlier, Record
 
 Partition = tuple[str, int]
 
@@ -54,6 +54,7 @@ class Ends(NamedTuple):
 class Observed:
     partitions: int
     inputs: list[Record]
+    earlier: Earlier | None = None
     acknowledged: set[Coordinates] = field(default_factory=set)
     """Where the broker said it stored what the traffic produced."""
     stage_changes: list[Record] = field(default_factory=list)
@@ -67,6 +68,8 @@ class Observed:
     """(partition, tenant, stage) -> contacts."""
     lanes: dict[int, LaneRow] = field(default_factory=dict)
     segments: list[SegmentRow] = field(default_factory=list)
+    skipped: set[tuple[int, int]] = field(default_factory=set)
+    """(partition, batch): numbers that were used before a restore, and by no batch since."""
     committed: dict[Partition, tuple[int, str]] = field(default_factory=dict)
     """K: (offset, metadata) of each input partition."""
     ends: dict[Partition, Ends] = field(default_factory=dict)

@@ -25,7 +25,7 @@ from app.handling.holdings import Holdings
 from app.handling.known_types import KnownTypes
 from app.handling.lane import Lane
 from app.handling.library import Library
-from app.handling.parts import Deciding, Lent, Parts
+from app.handling.parts import NO_TRACING, Deciding, Lent, Parts
 from app.handling.ports import Position
 from app.handling.records import Decoder, OutputRecord
 from app.inbound.consumer import LaneConsumer
@@ -112,6 +112,7 @@ class Running:
                 metrics=self.metrics,
                 clock=now,
                 keep_house=keep_house,
+                tracing=rig.tracing,
                 library=library,
             )
 
@@ -188,6 +189,7 @@ class Rig:
             tenants=self.known.by_tenant,
         )
         self.coordinator = BrokerCoordinator(self.settings.kafka, self.inputs, self.outputs)
+        self.tracing = NO_TRACING
         self.lanes: list[Running] = []
         self.sent = 0
         self._producer: AIOKafkaProducer | None = None

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from app.domain.contact import Contact
 from app.domain.decide import decide
 from app.domain.interaction import Address, Interaction
+from app.domain.rewriting import SNAPSHOT_REQUESTED
 from app.domain.topics import CONTACT_LANE_INPUTS, Topic
 from app.handling.records import SourceRecord
 from app.storage import contacts as contact_rows
@@ -104,6 +105,8 @@ def _folded(
         interaction = rig.decode(_source(rig, record))
         if type(interaction) is not Interaction or interaction.id == without:
             continue
+        if interaction.type == SNAPSHOT_REQUESTED:
+            continue
         key = interaction.contact_id
         contact = contacts.setdefault(key, Contact.new(interaction.tenant, key))
         contact.load_sealed([])
@@ -123,7 +126,10 @@ async def proven(rig: "Rig") -> int:
     assert await _history(rig) == want, "stage changes in PostgreSQL"
     _snapshots_fit(records[rig.name(Topic.CONTACTS)], folded)
     for topic in rig.outputs:
-        _batches_fit(records[topic])
+        told = records[topic]
+        if topic in rig.inputs:  # people write commands, too
+            told = [r for r in told if any(name == "funnel-batch" for name, _ in r.headers)]
+        _batches_fit(told)
     rows = await rig.database.fetch("SELECT contact_id, stage, seq, partition FROM contact")
     stored = {row["contact_id"]: (row["stage"], row["seq"], row["partition"]) for row in rows}
     assert len(rows) == len(stored)

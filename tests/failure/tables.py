@@ -43,6 +43,15 @@ async def read_tables(observed: Observed, database_url: str) -> None:
                     "SELECT * FROM lane_partition WHERE lane = $1", LANE
                 )
             }
+            observed.skipped = {
+                (row["partition"], batch)
+                for row in await connection.fetch(
+                    "SELECT partition, reached_seq, until_seq FROM catch_up WHERE lane = $1"
+                    " AND ended_at IS NOT NULL",
+                    LANE,
+                )
+                for batch in range(row["reached_seq"] + 1, row["until_seq"] + 1)
+            }
             segments = (
                 "SELECT partition, batch_seq, next_offsets, events FROM segment WHERE lane = $1"
             )

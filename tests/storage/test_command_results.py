@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from app.domain.command_outcome import CommandState
 from app.storage.command_results import CommandResultRow, MoveRow
-from app.storage.retention import drop_old_results
+from app.storage.result_retention import drop_old_results
 from app.storage.rows import ErasureRow
 from tests.storage.batches import NOW, applied, batch
 

@@ -11,10 +11,11 @@ from app.domain.replay_difference import Difference
 from app.domain.timeline import Ruling
 from app.errors import RuleError
 from app.handling.known_types import Known, KnownTypes
-from app.handling.records import Decoder, SourceRecord
+from app.handling.records import Decoder, Forwarded, SourceRecord
 from app.handling.traces import is_blank
 from app.runtime.deciding import Timelines
 from app.runtime.replay.report import ReplayReport
+from app.storage import catch_ups
 from app.storage.evidence_scan import Place
 from app.storage.replay_reads import Batch, Span, Wanted, batches
 from app.storage.segments import unpack
@@ -57,11 +58,11 @@ class Bucket:
             found = await batches(self._connection, self._lane, self._partition, self.at, last)
             for batch in found:
                 if batch.batch_seq != self.at + 1:
-                    self._missing(self.at + 1, batch.batch_seq - 1)
+                    await self._missing(self.at + 1, batch.batch_seq - 1)
                 self.at = batch.batch_seq
                 self._fold(batch)
             if not found:
-                self._missing(self.at + 1, last)
+                await self._missing(self.at + 1, last)
                 self.at = last
 
     def ruling(self, tenant: str, as_of: Microseconds) -> Ruling:
@@ -84,6 +85,8 @@ class Bucket:
             if is_blank(record):
                 continue
             item = self._decode(record)
+            if type(item) is Forwarded:
+                continue  # the lane was resized: its contact is at home elsewhere now
             if type(item) is not Interaction:
                 self._problem(batch, f"record {ordinal} is no interaction any more: {item}")
                 continue
@@ -116,7 +119,11 @@ class Bucket:
             return False
         return place > self._after and (self._end is None or place <= self._end)
 
-    def _missing(self, first: int, last: int) -> None:
+    async def _missing(self, first: int, last: int) -> None:
+        """After a restore, numbers that were used before it are not used again."""
+        skipped = await catch_ups.skipped(self._connection, self._lane, self._partition)
+        if (first - 1, last) in skipped:
+            return
         self._report.problem(
             f"partition {self._partition}: batches {first} to {last} are not in the segments"
         )
