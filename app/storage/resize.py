@@ -69,6 +69,8 @@ async def resize(connection: asyncpg.Connection, lanes: Sequence[str], partition
     with reading("giving contacts new homes"):
         async with connection.transaction():
             before = await _may_begin(connection, lanes, partitions)
+            if before == partitions:
+                return Resized({})  # said again after it was done
             moved = await _move_all(connection, partitions)
             await connection.execute("UPDATE lane_partition SET epoch = epoch + 1")
             await connection.execute(_ROWS, partitions)
@@ -90,7 +92,9 @@ async def _may_begin(connection: asyncpg.Connection, lanes: Sequence[str], parti
             f"the lanes have {recorded} partitions: they must be {list(lanes)}, alike"
         )
     before: int = next(iter(recorded.values()))
-    if partitions <= before or partitions % before:
+    if before == partitions:
+        return before
+    if partitions < before or partitions % before:
         raise FunnelError(
             f"{partitions} is no multiple of the {before} partitions there are: say"
             f" {2 * before} or {3 * before}. Partitions can't become fewer."

@@ -57,6 +57,7 @@ async def test_twelve_partitions_become_twenty_four_and_nothing_is_lost(scratch:
         first = Fleet(2, environment, arming.environment, scratch / "logs", rng)
         first.start()
         await sent[0].run()
+        assert await settle(stack.bootstrap_servers, BEFORE, 90.0, lambda _: None)
         with pytest.raises(RuntimeError, match="stop them"):
             await _funnel(environment, "lane", "resize", str(AFTER))
         await first.stop()
@@ -66,6 +67,7 @@ async def test_twelve_partitions_become_twenty_four_and_nothing_is_lost(scratch:
         await _killed(environment)
         await _funnel(environment, "lane", "resize", str(AFTER))
 
+        await _funnel(environment, "lane", "resize", str(AFTER))  # said again: nothing to do
         earlier = await _standing(stack.database_url)
         (scratch / "more").mkdir()
         second = Fleet(2, environment, arming.environment, scratch / "more", rng)
@@ -126,7 +128,7 @@ async def _killed(environment: dict[str, str]) -> None:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    await asyncio.sleep(4.0)
+    await asyncio.sleep(1.5)
     if process.returncode is None:
         process.kill()
     await process.wait()
