@@ -8,7 +8,7 @@ from typing import Final
 from app.domain.changes import Signal, View
 from app.domain.contact import Contact
 from app.domain.decide import view
-from app.domain.erasure import Erasure
+from app.domain.erasure import ERASED, Erasure
 from app.domain.interaction import Microseconds
 from app.domain.listing import ENTERED_AT
 from app.domain.routing import routing_key
@@ -77,6 +77,8 @@ class Collector:
             if mine.erasure is not None:
                 await self._collect_erased(batch, mine, mine.erasure, part)
                 _count(counters, tenant, entry)
+                continue
+            if contact.stage == ERASED:  # what came after that was dropped
                 continue
             # before `take_change`, which drops what is decoded
             mine.tell_account(part.position.as_of)

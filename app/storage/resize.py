@@ -27,7 +27,8 @@ class Resized(NamedTuple):
 _TABLES: Final = """
 SELECT c.relname AS name, array_agg(a.attname::text) AS columns
   FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-  JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_index AS i ON i.indrelid = c.oid AND i.indisprimary
+  JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname = current_schema()
  GROUP BY c.relname ORDER BY c.relname
 """
@@ -116,7 +117,7 @@ async def _may_begin(connection: asyncpg.Connection, lanes: Sequence[str], parti
 
 
 async def _move_all(connection: asyncpg.Connection, partitions: int) -> dict[str, int]:
-    """Every table that has a partition, a tenant and a contact or an account."""
+    """Every table whose rows are known by partition, tenant, and account or contact."""
     moved = {}
     for row in await connection.fetch(_TABLES):
         columns = set(row["columns"])
