@@ -1,44 +1,55 @@
-"""All tests, in three lines of processes side by side: ``make test``.
+"""All tests, in four lines of processes side by side: ``make test``.
 
 Those of failures mostly wait, for time-outs of sessions and for processes to start again; so do the
-others on a real stack, on one of their own. What listens to all that is published has topics of its
-own, too. What only computes gives way to all of them. The output of all but the failures comes when
-they are through; the exit code is 0 if all were green.
+others on a real stack. What listens to all that is published has topics of its own. What only
+computes gives way to all of them. A line's output comes when it is through; the exit code is 0 if
+all were green.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import IO, Final
 
-FAILURE: Final = ["tests/failure"]
+_FAILURES: Final = sorted(str(path) for path in Path("tests/failure").glob("test_*.py"))
+FAILURES: Final = _FAILURES[::2], _FAILURES[1::2]
 COMPUTING: Final = ["tests/unit", "tests/property", "tests/contract", "tests/scenario/rows"]
-LISTENING: Final = [
-    "tests/scenario/test_live.py", "tests/scenario/test_webhooks.py", "tests/webhooks", "tests/ui",
-]  # fmt: skip
-OTHERS: Final = ["tests", *(f"--ignore={path}" for path in (*FAILURE, *COMPUTING, *LISTENING))]
+LISTENING: Final = ["tests/scenario/test_live.py", "tests/ui"]
+RECEIVING: Final = ["tests/scenario/test_webhooks.py", "tests/webhooks"]
+_ELSEWHERE: Final = ("tests/failure", *COMPUTING, *LISTENING, *RECEIVING)
+OTHERS: Final = ["tests", *(f"--ignore={path}" for path in _ELSEWHERE)]
+LINES: Final = (
+    (list(FAILURES[0]), RECEIVING),
+    (list(FAILURES[1]), LISTENING),
+    (OTHERS,),
+)
+"""Side by side; in a line one after the other, each with a stack of its own."""
 NICENESS: Final = 10
 
 
 def main() -> int:
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as computed:
-        others, computing = _start(OTHERS, said, 0), _start(COMPUTING, computed, NICENESS)
-        with ThreadPoolExecutor(1) as after:
-            listening = after.submit(_after, others, LISTENING, said)
-            codes = [subprocess.run(_pytest(FAILURE), check=False).returncode]
-            codes += [*listening.result(), computing.wait()]
-        for output in (said, computed):
-            output.seek(0)
-            sys.stdout.buffer.write(output.read())
-    sys.stdout.flush()
-    return max(codes, key=abs)
+    lines = [tempfile.TemporaryFile() for _ in range(len(LINES) + 1)]
+    with ThreadPoolExecutor(len(lines)) as running:
+        codes = [
+            running.submit(_one_by_one, line, said, 0)
+            for line, said in zip(LINES, lines, strict=False)
+        ]
+        codes.append(running.submit(_one_by_one, (COMPUTING,), lines[-1], NICENESS))
+        for code, said in zip(codes, lines, strict=True):
+            code.result()
+            said.seek(0)
+            sys.stdout.buffer.write(said.read())
+            sys.stdout.flush()
+    return max((each for code in codes for each in code.result()), key=abs)
 
 
-def _after(first: subprocess.Popen[bytes], paths: list[str], output: IO[bytes]) -> list[int]:
-    """The exit codes of `first`, and of what begins when it has ended."""
-    return [first.wait(), _start(paths, output, 0).wait()]
+def _one_by_one(line: Sequence[list[str]], said: IO[bytes], niceness: int) -> list[int]:
+    """The exit codes."""
+    return [_start(paths, said, niceness).wait() for paths in line]
 
 
 def _start(paths: list[str], output: IO[bytes], niceness: int) -> subprocess.Popen[bytes]:

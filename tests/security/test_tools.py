@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.domain.topics import Topic
+from tests.failure.rig import until
 from tests.security.secured_kafka import SecuredKafka
 from tests.security.test_service import Installation, installation
 
@@ -43,7 +44,12 @@ async def test_lag_is_what_kafkas_own_tool_says(
         await installation.signs_up(contact)
         assert await installation.became(contact) == "lead"
         async with httpx.AsyncClient() as client:
-            metrics = (await client.get(f"{worker.url}/metrics")).text
+
+            async def measured() -> str | None:
+                said = (await client.get(f"{worker.url}/metrics")).text
+                return said if "funnel_consumer_lag{" in said else None
+
+            metrics = await until(measured)
         if is_behind:
             await worker.end()
             for n in range(CONTACTS):
