@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Final
 
@@ -32,8 +33,8 @@ NICENESS: Final = 10
 
 
 def main() -> int:
-    lines = [tempfile.TemporaryFile() for _ in range(len(LINES) + 1)]
-    with ThreadPoolExecutor(len(lines)) as running:
+    with ExitStack() as open_, ThreadPoolExecutor(len(LINES) + 1) as running:
+        lines = [open_.enter_context(tempfile.TemporaryFile()) for _ in range(len(LINES) + 1)]
         codes = [
             running.submit(_one_by_one, line, said, 0)
             for line, said in zip(LINES, lines, strict=False)
@@ -44,7 +45,7 @@ def main() -> int:
             said.seek(0)
             sys.stdout.buffer.write(said.read())
             sys.stdout.flush()
-    return max((each for code in codes for each in code.result()), key=abs)
+        return max((each for code in codes for each in code.result()), key=abs)
 
 
 def _one_by_one(line: Sequence[list[str]], said: IO[bytes], niceness: int) -> list[int]:
