@@ -47,7 +47,7 @@ async def test_lag_is_what_kafkas_own_tool_says(
 
             async def measured() -> str | None:
                 said = (await client.get(f"{worker.url}/metrics")).text
-                return said if "funnel_consumer_lag{" in said else None
+                return said if f'topic="{Topic.COMMANDS}"' in said else None
 
             metrics = await until(measured)
         if is_behind:
