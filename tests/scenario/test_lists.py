@@ -13,7 +13,7 @@ import httpx
 from app.domain.topics import Topic
 from tests.scenario.conftest import Service
 from tests.scenario.test_api import api, asked, event
-from tests.scenario.test_mission import DEMO, SIGN_UP
+from tests.scenario.test_mission import DEMO, SIGN_UP, days_ago
 
 __all__ = ["api"]
 PATIENCE = 30.0
@@ -42,9 +42,11 @@ async def test_a_contact_is_listed_where_it_belongs(
     contact, word = service.contact(), secrets.token_hex(6)
     touch = {"channel": f"ch-{word}", "campaignid": f"ca-{word}"}
     told = {"name": f"Zoë {word}", "email": f"{word}@firm.example", "company": f"Co {word}"}
+    # at another moment than the demo request: sales would else have followed up on it
+    owner = {"user": f"rep-{word}"}
+    await service.publish(contact, "owner.assigned", owner, topic=Topic.COMMANDS, time=days_ago(1))
     await service.publish(contact, *SIGN_UP, **touch)
     await service.publish(contact, "contact.profiled", told)
-    await service.publish(contact, "owner.assigned", {"user": f"rep-{word}"}, topic=Topic.COMMANDS)
     await service.publish(contact, *DEMO)
     item = await until_listed(api, contact, stage="opportunity", owner=f"rep-{word}")
     assert item["profile"] == {**told, "phone": None}
