@@ -8,9 +8,9 @@ from app.domain.erasure import ERASED
 from app.domain.interaction import Interaction
 from app.domain.model import Rules
 from app.domain.timeline import Ruling
-from app.errors import Halted, Poison
+from app.errors import Poison
 from app.handling.batch import Due, Fetched
-from app.handling.cache import ContactCache, Entry, Key
+from app.handling.cache import ContactCache, Key
 from app.handling.partition import OwnedPartition
 from app.handling.records import Activation, Forwarded
 from app.handling.touched import Touched
@@ -60,7 +60,7 @@ class Bringer:
                         if entry is None:
                             missing[key] = (owned.partition, touched, ruling)
                         else:
-                            touched[key] = _touched(owned.partition, entry, ruling)
+                            touched[key] = Touched(entry, ruling)
             brought.append(touched)
         if missing:
             await self._load_missing(missing)
@@ -79,7 +79,7 @@ class Bringer:
                 if entry is None:
                     missing[key] = (each.owned.partition, touched, ruling)
                 else:
-                    touched[key] = _touched(each.owned.partition, entry, ruling)
+                    touched[key] = Touched(entry, ruling)
             brought.append(touched)
         if missing:
             await self._load_missing(missing)
@@ -93,20 +93,11 @@ class Bringer:
                 row.tenant, row.contact_id, row.version, row.stage, row.seq, row.state, row.log
             )
             partition, touched, ruling = missing.pop(key)
-            touched[key] = _touched(partition, cache.put(key, contact, partition), ruling)
+            touched[key] = Touched(cache.put(key, contact, partition), ruling)
         for key, (partition, touched, ruling) in missing.items():
-            entry = cache.put(key, Contact.new(*key), partition)
-            touched[key] = _touched(partition, entry, ruling)
+            touched[key] = Touched(cache.put(key, Contact.new(*key), partition), ruling)
 
     def _rulings_of(self, owned: OwnedPartition) -> tuple[Mapping[str, Ruling], Ruling]:
         """What is in force in the partition, by tenant, and for all others."""
         rulings = owned.rulings
         return ({}, self._rules) if rulings is None else (rulings.in_force, rulings.default)
-
-
-def _touched(partition: int, entry: Entry, ruling: Ruling) -> Touched:
-    """It is decoded here. Raises Halted, of this partition: its format is unknown."""
-    try:
-        return Touched(entry, ruling)
-    except Halted as halted:
-        raise Halted(f"partition {partition}: {halted}", partition) from halted

@@ -172,6 +172,7 @@ class Decider:
                 await asyncio.sleep(0)
             mine = touched[row.tenant, row.contact_id]
             contact = mine.entry.contact
+            mine.mark()
             await self._complete(due.owned.partition, mine)
             try:
                 mine.told(decide_due(contact, mine.ruling, horizon))
@@ -282,6 +283,7 @@ class Decider:
                         other.append(self._encoder.command(item.tenant, told))
                     _note_erased(batch, record)
                     continue
+                mine.mark()
                 if item.type == ERASURE:
                     await self._erase(owned.partition, mine, item)
                     if (asker := command_results.asker_of(record, item)) is not None:

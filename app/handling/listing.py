@@ -21,8 +21,10 @@ def list_contact(
     """Before its change is taken. `shown`: its view now, where others are told."""
     now: Microseconds = batch.decided_at
     entry, contact = mine.entry, mine.entry.contact
-    marks = marks_of(contact.book)
     before = entry.marks
+    if before is None:
+        return  # nothing was decided about it
+    marks = marks_of(contact.book)
     # the fit rests on facts, of which others are told
     if marks != before or (shown is not None and shown.fit != entry.fit):
         seen = shown or view(contact, rules, now)
@@ -31,7 +33,7 @@ def list_contact(
         batch.listings.append(
             ListingRow(partition, contact.tenant, contact.contact_id, now, listing)
         )
-        if before is None or marks[DEALS] != before[DEALS]:
+        if marks[DEALS] != before[DEALS]:
             deals = tuple(contact.fold.open_deals.items())
             batch.deals.append(DealsRow(partition, contact.tenant, contact.contact_id, deals))
     if mine.items:

@@ -16,8 +16,7 @@ from app.handling.cache import Entry
 class Touched:
     __slots__ = (
         "changes", "commands", "entry", "erasure", "items", "ruling", "signals", "snapshot_asked",
-        "snapshot_due",
-        "words",
+        "snapshot_due", "words",
     )  # fmt: skip
 
     def __init__(self, entry: Entry, ruling: Ruling) -> None:
@@ -33,8 +32,11 @@ class Touched:
         self.snapshot_asked = False
         """By itself, whether anything is decided or not."""
         self.erasure: Erasure | None = None
-        if entry.marks is None:  # before anything changes it
-            entry.marks = marks_of(entry.contact.book)
+
+    def mark(self) -> None:
+        """Note its place in the lists, before anything changes it."""
+        if self.entry.marks is None:
+            self.entry.marks = marks_of(self.entry.contact.book)
 
     @property
     def said(self) -> Sequence[Change | Signal]:
