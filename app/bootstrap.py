@@ -81,8 +81,7 @@ def build_lane(settings: Settings, metrics: Metrics) -> Lane:
 
     async def keep_house() -> None:
         await _prepare_database(settings)
-        await _drop_old_results(settings)
-        await _drop_old_days(settings)
+        await _drop_old(settings)
 
     async def prepare() -> Parts:
         """Raises Unavailable (try again), RevisionError, TopicsError, Halted (say so and end)."""
@@ -214,22 +213,14 @@ async def _prepare_database(settings: Settings) -> None:
         await connection.close()
 
 
-async def _drop_old_results(settings: Settings) -> None:
+async def _drop_old(settings: Settings) -> None:
+    """Results of commands, and the segments' days that are over, by the settings; bit by bit."""
+    keep = settings.retention
     connection = await connect(settings.database, application_name="funnel-keep-house")
     try:
         await drop_old_results(connection, settings.commands.kept_days)
-    finally:
-        await connection.close()
-
-
-async def _drop_old_days(settings: Settings) -> None:
-    """The segments' days that are over, by the setting; a few at a time."""
-    keep = settings.retention
-    if keep.segment_days is None:
-        return
-    connection = await connect(settings.database, application_name="funnel-retention")
-    try:
-        await drop_old_days(connection, oldest_kept(keep.segment_days, keep.replay_days))
+        if keep.segment_days is not None:
+            await drop_old_days(connection, oldest_kept(keep.segment_days, keep.replay_days))
     finally:
         await connection.close()
 

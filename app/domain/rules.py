@@ -117,6 +117,11 @@ class InteractionType:
     outcomes: tuple[Outcome, ...]
     """The first whose condition holds; the last has none."""
 
+    @property
+    def may_be_intent(self) -> bool:
+        """With some data it is one."""
+        return any(outcome.is_intent for outcome in self.outcomes)
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

@@ -58,11 +58,7 @@ FindModel = Callable[[str], Awaitable[Rules | None]]
 
 def intents_of(rules: Rules) -> frozenset[str]:
     """The types of interactions with which somebody asks to be spoken to."""
-    return frozenset(
-        name
-        for name, type_ in rules.types.items()
-        if any(outcome.is_intent for outcome in type_.outcomes)
-    )
+    return frozenset(name for name, type_ in rules.types.items() if type_.may_be_intent)
 
 
 async def no_model(content_hash: str) -> Rules | None:  # noqa: ARG001

@@ -7,10 +7,10 @@ from typing import Final
 from app.domain.changes import Change
 from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
+from app.domain.state import OPPORTUNITY
 from app.handling.batch import Fetched
 from app.telemetry.metrics import Metrics
 
-OPPORTUNITY: Final = "opportunity"
 SOURCE_LABELS_MAX: Final = 100
 
 
@@ -34,7 +34,7 @@ class Tally:
         self.moves[told.model, told.from_stage, told.to_stage] += 1
         if told.to_stage == OPPORTUNITY and not told.late:
             cause = rules.types.get(told.cause.type)
-            if cause is not None and any(outcome.is_intent for outcome in cause.outcomes):
+            if cause is not None and cause.may_be_intent:
                 seconds = max(0, now - told.effective_at) / 1_000_000
                 self._metrics.intent_to_opportunity_seconds.observe(seconds)
 

@@ -1,22 +1,17 @@
 """What a record of an output topic says, as far as counting, filtering and streaming need it."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from app.domain.interaction import Microseconds
 from app.domain.timestamps import parse_rfc3339
 from app.outbound.coordinator import BATCH_HEADER
-from app.outbound.headers import Header
+from app.outbound.headers import ATTRIBUTES, Header
 
 Headers = Sequence[tuple[str, bytes | None]]
 
-_ATTRIBUTES: Final = tuple(
-    (header.value, header.value.removeprefix("ce_"))
-    for header in Header
-    if header is not Header.CONTENT_TYPE
-)
 _to_json = msgspec.json.Encoder().encode
 
 
@@ -58,7 +53,7 @@ class LiveEvent(msgspec.Struct, frozen=True, gc=False):
         given = dict(self.headers)
         attributes = {
             name: value.decode(errors="replace")
-            for header, name in _ATTRIBUTES
+            for header, name in ATTRIBUTES.items()
             if (value := given.get(header)) is not None
         }
         data = self.value.replace(b"\r", b" ").replace(b"\n", b" ")

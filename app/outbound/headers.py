@@ -20,6 +20,14 @@ class Header(StrEnum):
     TRACEPARENT = "traceparent"
 
 
+ATTRIBUTES: Final = {
+    header.value: header.value.removeprefix("ce_")
+    for header in Header
+    if header is not Header.CONTENT_TYPE
+}
+"""Header -> the attribute it is in a CloudEvent's structured form, in their order there."""
+
+
 class DeadLetterHeader(StrEnum):
     """The names that Kafka's own dead letter queues use."""
 

@@ -64,7 +64,7 @@ MERGE INTO contact AS c USING staged_contact AS s
               substr(s.body, s.state_bytes + 1))
 """
 
-_REVOKE: Final = """
+REVOKE: Final = """
 UPDATE stage_change SET revoked_at = $5
  WHERE partition = $1 AND tenant = $2 AND contact_id = $3 AND seq < $4
    AND transition_id = $6 AND revoked_at IS NULL
@@ -199,7 +199,7 @@ async def _write_rare(connection: asyncpg.Connection, batch: ApplyBatch) -> None
         if (revokes := row.change.revokes) is not None
     ]:
         hit(Failpoint.APPLY_BEFORE_REVOCATIONS)
-        await connection.executemany(_REVOKE, revocations)
+        await connection.executemany(REVOKE, revocations)
     if batch.sealed:
         hit(Failpoint.APPLY_BEFORE_SEALED)
         await connection.executemany(

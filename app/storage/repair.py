@@ -13,9 +13,10 @@ from app.domain.book import Told, encode_book
 from app.domain.interaction import Microseconds
 from app.domain.listing import Listing
 from app.domain.shadow import Evidence
-from app.storage import apply_lists, detail
+from app.storage import apply_lists
 from app.storage.evidence_scan import Place
 from app.storage.faults import reading
+from app.storage.numbering import number_from_history
 from app.storage.rows import DealsRow, ListingRow
 
 TIMEOUT_MS: Final = 5_000
@@ -44,10 +45,6 @@ SELECT batch_seq FROM lane_partition WHERE lane = $1 AND partition = $2 FOR UPDA
 _ROW: Final = """
 SELECT version, stage FROM contact
  WHERE partition = $1 AND tenant = $2 AND contact_id = $3 FOR UPDATE
-"""
-_HISTORY: Final = """
-SELECT seq, kind, transition_id, detail FROM stage_change
- WHERE partition = $1 AND tenant = $2 AND contact_id = $3 ORDER BY seq
 """
 _WRITE: Final = """
 INSERT INTO contact (partition, tenant, contact_id, version, stage, seq, check_at, state, log)
@@ -85,15 +82,7 @@ async def repair(connection: asyncpg.Connection, wanted: Repair) -> bool:
 async def _write(connection: asyncpg.Connection, wanted: Repair, before: str | None) -> None:
     key = (wanted.partition, *wanted.place)
     evidence, book = wanted.evidence, wanted.evidence.book
-    history = await connection.fetch(_HISTORY, *key)
-    # What was published stays published: numbers and revisions go on from there.
-    book.revisions, book.revisions_floor = {}, 0
-    for record in history:
-        if record["kind"] != "changed":
-            book.revise(record["transition_id"].hex)
-        heard = detail.unpack(record["detail"])["opportunity"]
-        if heard is not None:
-            book.is_heard_open = heard == "became"
+    seq = await number_from_history(connection, key, book)
     if wanted.told is not None:
         book.told = wanted.told
     stage = book.state.stage
@@ -102,7 +91,7 @@ async def _write(connection: asyncpg.Connection, wanted: Repair, before: str | N
         *key,
         (wanted.version or 0) + 1,
         stage,
-        history[-1]["seq"] if history else 0,
+        seq,
         wanted.check_at,
         encode_book(book),
         evidence.log,

@@ -13,9 +13,10 @@ import asyncpg
 from app.domain.book import decode_book, encode_book
 from app.domain.interaction import Microseconds
 from app.errors import Fenced
-from app.storage import detail
+from app.storage.apply import REVOKE
 from app.storage.copy_binary import HISTORY_COLUMNS, history_rows
 from app.storage.faults import reading
+from app.storage.numbering import number_from_history
 from app.storage.rows import HistoryRow
 
 _DECIDED: Final = """
@@ -32,15 +33,6 @@ DELETE FROM stage_change
 _STAND: Final = """
 UPDATE stage_change SET revoked_at = NULL
  WHERE partition = $1 AND tenant = $2 AND contact_id = $3 AND revoked_at >= $4
-"""
-_REVOKE: Final = """
-UPDATE stage_change SET revoked_at = $5
- WHERE partition = $1 AND tenant = $2 AND contact_id = $3 AND seq < $4
-   AND transition_id = $6 AND revoked_at IS NULL
-"""
-_HISTORY: Final = """
-SELECT seq, kind, transition_id, detail FROM stage_change
- WHERE partition = $1 AND tenant = $2 AND contact_id = $3 ORDER BY seq
 """
 _STATE: Final = """
 SELECT state FROM contact WHERE partition = $1 AND tenant = $2 AND contact_id = $3
@@ -93,20 +85,8 @@ async def retell(
             for row in told:
                 if row.change.revokes is not None:
                     await connection.execute(
-                        _REVOKE, *key, row.change.seq, row.decided_at, row.change.revokes
+                        REVOKE, *key, row.change.seq, row.decided_at, row.change.revokes
                     )
-            await _number(connection, key, state)
-
-
-async def _number(connection: asyncpg.Connection, key: tuple[int, str, str], state: bytes) -> None:
-    """The contact's own numbers go on from its history."""
-    history = await connection.fetch(_HISTORY, *key)
-    book = decode_book(state)
-    book.revisions, book.revisions_floor = {}, 0
-    for record in history:
-        if record["kind"] != "changed":
-            book.revise(record["transition_id"].hex)
-        heard = detail.unpack(record["detail"])["opportunity"]
-        if heard is not None:
-            book.is_heard_open = heard == "became"
-    await connection.execute(_WRITE, *key, history[-1]["seq"] if history else 0, encode_book(book))
+            book = decode_book(state)
+            seq = await number_from_history(connection, key, book)
+            await connection.execute(_WRITE, *key, seq, encode_book(book))

@@ -103,7 +103,7 @@ async def test_the_workers_house_keeping_drops_by_the_setting(
         database={"url": database.url},
         retention={"segment_days": segment_days, "replay_days": 1},
     )
-    await bootstrap._drop_old_days(settings)
+    await bootstrap._drop_old(settings)
     first = (await kept(old))[0]
     assert first == (1 if segment_days is None else 3)  # a few at a time: two were empty
     told = await _read(settings, is_dropping=True)

@@ -8,24 +8,10 @@ import msgspec
 from app.domain.interaction import Microseconds
 from app.domain.routing import DEFAULT_TENANT, routing_key
 from app.domain.timestamps import parse_rfc3339
-from app.outbound.headers import SOURCE, Header
+from app.outbound.headers import ATTRIBUTES, SOURCE
 
 TEST_TYPE: Final = "funnel.webhook.test.v1"
 CONTENT_TYPE: Final = "application/cloudevents+json"
-
-_ATTRIBUTES: Final = {
-    Header.SPECVERSION: "specversion",
-    Header.ID: "id",
-    Header.SOURCE: "source",
-    Header.TYPE: "type",
-    Header.SUBJECT: "subject",
-    Header.TIME: "time",
-    Header.SEQUENCE: "sequence",
-    Header.TENANT: "tenantid",
-    Header.CAUSATION: "causationid",
-    Header.TRACEPARENT: "traceparent",
-}
-"""In the order of the body."""
 
 
 class EventData(msgspec.Struct, frozen=True, gc=False):
@@ -69,7 +55,7 @@ def read_event(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Eve
     if value is None:
         return None
     found = {name: text.decode() for name, text in headers}
-    attributes = {short: found[name] for name, short in _ATTRIBUTES.items() if name in found}
+    attributes = {short: found[name] for name, short in ATTRIBUTES.items() if name in found}
     data = _data_of(value)
     tenant = attributes.get("tenantid", DEFAULT_TENANT)
     is_of_account = attributes["type"].startswith(_OF_ACCOUNTS)
