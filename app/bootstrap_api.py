@@ -43,11 +43,11 @@ from app.bootstrap import INPUTS, for_accounts, now
 from app.bootstrap_live import Live, build_live
 from app.bootstrap_ui import build_pages, build_simulations
 from app.domain.rules import Rules
-from app.domain.timeline import EVER, Ruling
+from app.domain.timeline import Ruling
 from app.domain.topics import CONTACT_LANE_INPUTS
 from app.inbound.decoding import make_decoder
 from app.models import load_rules
-from app.runtime.ruling import latest_of, ruling_of
+from app.runtime.ruling import deciding_models, ruling_of
 from app.runtime.web import WebService
 from app.settings import Api as ApiSettings
 from app.settings import Settings
@@ -135,11 +135,6 @@ def build_api_services(
     return ApiServices(web, api.live)
 
 
-def build_api_service(settings: Settings, metrics: Metrics) -> WebService:
-    """Without the live view: its stream waits."""
-    return build_api_services(settings, metrics).web
-
-
 def _parts(
     settings: Settings, database: Database, intake: Intake, live: Live | None = None
 ) -> dict[str, Any]:
@@ -149,10 +144,7 @@ def _parts(
         return await ruling_of(database.engine, settings, partition, tenant)
 
     async def deciding(tenant: str) -> list[Rules]:
-        """An activation is the same in all partitions: the first tells."""
-        decided = (await ruling(tenant, 0)).spans_after(EVER)
-        to_come = await latest_of(database.engine, settings, tenant)
-        return [*to_come, *(rules for _, _, rules in decided)]
+        return await deciding_models(database.engine, settings, tenant)
 
     async def in_force(tenant: str) -> Rules:
         return (await ruling(tenant, 0)).at(now())

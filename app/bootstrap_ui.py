@@ -10,7 +10,6 @@ from app.api.access import Access
 from app.api.database import CONTACT_LANE, Database
 from app.api.simulations import Progress, Simulations
 from app.api.ui.decisions import SentDecisions
-from app.api.ui.letters import StoredLetters
 from app.api.ui.pages import PageSettings, make_pages
 from app.api.ui.published_feed import PublishedFeed
 from app.api.ui.stored_lists import StoredLists
@@ -57,7 +56,6 @@ def build_pages(
 
     of_pages = {
         "decisions": SentDecisions(parts["commands"], parts["command_log"]),
-        "dead_letters": StoredLetters(database, parts["intake"]),
         "lists": StoredLists(database, parts["lists"], now),
         "feed": PublishedFeed(database, parts["streaming"]),
         "throughput": Throughput(time.monotonic),

@@ -12,8 +12,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
 from app.api.bodies import RedriveOperation, media_type_of
-from app.api.cursor import After, Limit, Number, cursor_of, key_of
+from app.api.cursor import After, Limit
 from app.api.database import Database
+from app.api.dead_letter_reading import find_letter, read_letters, redrive_letter
 from app.api.dead_letter_shapes import (
     DeadLetter,
     DeadLetterDetail,
@@ -24,13 +25,10 @@ from app.api.dead_letter_shapes import (
 from app.api.describing import WITH_BODY, needs
 from app.api.intake import Intake
 from app.api.principal import Principal, Scope
-from app.api.problems import Problem, not_found
 from app.api.redrive_body import moment, read_body, wanted_of
 from app.domain.reasons import Reason
-from app.outbound.redriving import Redriven, Redriving, is_whole
-from app.storage import dead_letter_queries as queries
+from app.outbound.redriving import Redriven, Redriving
 from app.storage.dead_letter_queries import Wanted
-from app.storage.rows import StoredDeadLetter
 
 READS: dict[str, Any] = needs(Scope.OPS_READ, "Operations")
 REDRIVES: dict[str, Any] = needs(Scope.OPS_WRITE, "Operations")
@@ -39,7 +37,6 @@ REDRIVES_MANY: dict[str, Any] = needs(Scope.OPS_WRITE, "Operations", RedriveOper
 BODY_MAX_BYTES: Final = 16 * 1024
 REDRIVE_MAX_SECONDS: Final = 20.0
 """Below the time-out of a request: what is left over is said, and asked for again."""
-ID_MAX: Final = 2**63 - 1
 
 _text: Final = r"^[^\x00]+$"
 OnlyReason = Annotated[Reason | None, QueryParameter(description="Only with this reason.")]
@@ -97,16 +94,12 @@ async def dead_letters(
         until=moment("until", until),
         redriven=redriven,
     )
-    found = await queries.newest(
-        database.engine, wanted, limit=limit + 1, before=key_of(after, Number)
-    )
-    items = [dead_letter_answer(each) for each in found[:limit]]
-    return DeadLetterPage(items, cursor_of(items[-1].id) if len(found) > limit else None)
+    return await read_letters(database, wanted, limit=limit, after=after)
 
 
 @get("/dead-letters/{letter_id:int}", summary="What is wrong with one, and where", **READS)
 async def dead_letter(letter_id: FromPath[int], database: Given[Database]) -> DeadLetterDetail:
-    return dead_letter_detail(await _found(database, letter_id))
+    return dead_letter_detail(await find_letter(database, letter_id))
 
 
 @post(
@@ -123,12 +116,8 @@ async def redrive_one(
 ) -> DeadLetter:
     """To the topic it stood on. Twice is safe: an interaction is known by its source and id. Fails
     it again, it is a new dead letter."""
-    letter = await _found(database, letter_id)
-    if not is_whole(letter):
-        detail = "was too large to be kept whole: let its producer send it again"
-        raise Problem(422, "not-whole", f"dead letter {letter_id} {detail}")
-    await Redriving(database.engine, intake.put_again, principal.actor).one(letter)
-    return dead_letter_answer(await _found(database, letter_id))
+    await redrive_letter(database, intake, principal.actor, letter_id)
+    return dead_letter_answer(await find_letter(database, letter_id))
 
 
 @post(
@@ -164,16 +153,6 @@ async def redrive_some(
 
 def _answer(dry_run: bool, done: Redriven) -> RedrivenAnswer:
     return RedrivenAnswer(dry_run, **msgspec.structs.asdict(done))
-
-
-async def _found(database: Database, letter_id: int) -> StoredDeadLetter:
-    """Problem 404."""
-    letter = None
-    if 0 < letter_id <= ID_MAX:
-        letter = await queries.find(database.engine, letter_id)
-    if letter is None:
-        raise not_found("dead letter")
-    return letter
 
 
 DEAD_LETTER_ROUTES: list[HTTPRouteHandler] = [

@@ -26,6 +26,7 @@ from app.api.lists import CampaignFilter, ChannelFilter, Lists
 from app.api.principal import Principal, Scope
 from app.api.problems import wrong_field
 from app.api.tabular import Tabular, table, wants_table
+from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
 from app.domain.timestamps import format_rfc3339
 from app.storage import funnel_queries, queries
@@ -118,12 +119,17 @@ async def forecast(
     database: Given[Database],
     contacts: Given[ContactReading],
 ) -> Response[Forecast]:
-    found = await funnel_queries.forecast(database.engine, principal.tenant)
-    items = [forecast_item(each) for each in found]
+    answer = await read_forecast(database, principal.tenant, contacts.clock())
     if wants_table(request):
-        rows = [list(msgspec.structs.astuple(item)) for item in items]
+        rows = [list(msgspec.structs.astuple(item)) for item in answer.items]
         return cast(Response[Forecast], _table("forecast", FORECAST_COLUMNS, rows))
-    return Response(Forecast(format_rfc3339(contacts.clock()), items))
+    return Response(answer)
+
+
+async def read_forecast(database: Database, tenant: str, now: Microseconds) -> Forecast:
+    """Raises Unavailable."""
+    found = await funnel_queries.forecast(database.engine, tenant)
+    return Forecast(format_rfc3339(now), [forecast_item(each) for each in found])
 
 
 def _table(name: str, columns: tuple[str, ...], rows: list[list[object]]) -> Any:

@@ -99,6 +99,21 @@ class Lists:
         )
         return rows, matches.is_cut
 
+    async def answer(
+        self,
+        wanted: Wanted,
+        rules: Rules,
+        sort: Sort,
+        limit: int,
+        after: str | None,
+        text: str | None,
+    ) -> ContactPage:
+        """As people are shown it. Problem 422: `after` is none of ours; 503. Raises Unavailable."""
+        found, is_cut = await self.page(wanted, sort, limit + 1, key_of(after, PageKey), text)
+        items = [contact_item(each, rules) for each in found[:limit]]
+        goes_on = cursor_of(found[limit - 1].key(sort)) if len(found) > limit else None
+        return ContactPage(items, goes_on, is_cut)
+
 
 @get("/contacts", summary="Contacts: filtered, searched, in the order of work", **READS)
 async def contacts(
@@ -124,16 +139,9 @@ async def contacts(
         chosen_stages(stage, owner_team, rules),
         *(temperature, owner, account, channel, campaign),
     )
-    last = key_of(after, PageKey)
-
-    async def page(rows: int, last: tuple[int, str] | None) -> ContactPage:
-        found, is_cut = await lists.page(wanted, sort, rows + 1, last, text)
-        items = [contact_item(each, rules) for each in found[:rows]]
-        goes_on = cursor_of(found[rows - 1].key(sort)) if len(found) > rows else None
-        return ContactPage(items, goes_on, is_cut)
-
     if not wants_table(request):
-        return Response(await page(limit, last))
+        return Response(await lists.answer(wanted, rules, sort, limit, after, text))
+    last = key_of(after, PageKey)
 
     async def read(wanted: Wanted, rows: int, last: tuple[int, str] | None) -> list[ListedContact]:
         return (await lists.page(wanted, sort, rows, last, text))[0]

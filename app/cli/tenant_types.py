@@ -31,16 +31,12 @@ class TenantTypes:
 
     async def look_up(self, tenant: str) -> None:
         """Raises Unavailable, ModelError."""
-        from app.domain.timeline import EVER
-        from app.runtime.ruling import latest_of, ruling_of
+        from app.runtime.ruling import deciding_models
 
         if self._engine is None or tenant in self._known.by_tenant:
             return
-        # An activation is the same in all partitions: the first tells.
-        ruling = await ruling_of(self._engine, self._settings, 0, tenant)
-        to_come = await latest_of(self._engine, self._settings, tenant)
-        decided = (rules for _, _, rules in ruling.spans_after(EVER))
-        self._known.learn(tenant, 0, [*to_come, *decided])
+        deciding = await deciding_models(self._engine, self._settings, tenant)
+        self._known.learn(tenant, 0, deciding)
 
 
 @asynccontextmanager

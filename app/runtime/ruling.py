@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
-from app.domain.timeline import Ruling, Timeline
+from app.domain.timeline import EVER, Ruling, Timeline
 from app.errors import FunnelError
 from app.models import load_rules
 from app.models.stored import rules_of_stored
@@ -27,6 +27,15 @@ async def ruling_of(engine: AsyncEngine, settings: Settings, partition: int, ten
     if not rows:
         return default
     return await _timeline(engine, default, rows, await _as_of(engine, partition))
+
+
+async def deciding_models(engine: AsyncEngine, settings: Settings, tenant: str) -> list[Rules]:
+    """All that decide about a tenant's contacts, at whatever time, and those that are activated to.
+    Raises ModelError, Unavailable."""
+    # An activation is the same in all partitions: the first tells.
+    ruling = await ruling_of(engine, settings, 0, tenant)
+    to_come = await latest_of(engine, settings, tenant)
+    return [*to_come, *(rules for _, _, rules in ruling.spans_after(EVER))]
 
 
 async def latest_of(engine: AsyncEngine, settings: Settings, tenant: str) -> list[Rules]:

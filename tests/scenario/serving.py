@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from app.bootstrap_api import build_api_service
+from app.bootstrap_api import build_api_services
 from app.runtime.embedded.stack import EmbeddedStack
 from app.runtime.shell import run
 from app.settings import load
@@ -42,7 +42,7 @@ async def serving(
         database={"url": service.database_url},
         **different,
     )
-    web = build_api_service(settings, Metrics())
+    web = build_api_services(settings, Metrics()).web
     stop, started = asyncio.Event(), asyncio.Event()
     ended = asyncio.create_task(
         run(lambda: [web], drain_timeout_seconds=5.0, stop=stop, started=started)

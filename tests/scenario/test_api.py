@@ -1,32 +1,20 @@
 """The HTTP API in front of real topics, a real database and running lanes."""
 
-import asyncio
-import hashlib
-import json
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from app.api.principal import Scope
-from app.bootstrap_api import build_api_service
 from app.domain.topics import Topic
 from app.runtime.embedded.stack import EmbeddedStack
-from app.runtime.shell import run
-from app.settings import load
-from app.telemetry.metrics import Metrics
 from tests.scenario.conftest import PARTITIONS, Service
+from tests.scenario.serving import serving, token
 from tests.scenario.test_mission import DEMO, REPLY, SIGN_UP, days_ago
 
 BATCH = {"content-type": "application/cloudevents-batch+json"}
-
-
-def token(name: str, tenant: str) -> dict[str, Any]:
-    digest = hashlib.sha256(name.encode()).hexdigest()
-    return {"name": name, "sha256": digest, "tenant": tenant, "scopes": list(Scope)}
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +22,12 @@ async def api(stack: EmbeddedStack, service: Service) -> AsyncIterator[httpx.Asy
     """As another process would ask it, with the token of jo, of the tenant default; the tenant of
     cleo has nobody yet."""
     nobody = f"tenant-{secrets.token_hex(4)}"
-    tokens = json.dumps([token("jo", "default"), token("ann", "acme"), token("cleo", nobody)])
-    group = urlsplit(service.database_url).path.strip("/")
-    settings = load(
-        {},
-        api={"tokens": tokens, "port": 0},
-        kafka={"bootstrap_servers": stack.bootstrap_servers, "group_id": group},
-        database={"url": service.database_url},
-    )
-    web = build_api_service(settings, Metrics())
-    stop, started = asyncio.Event(), asyncio.Event()
-    ended = asyncio.create_task(
-        run(lambda: [web], drain_timeout_seconds=5.0, stop=stop, started=started)
-    )
-    await started.wait()
-    headers = {"authorization": "Bearer jo"}
-    async with httpx.AsyncClient(base_url=web.url, headers=headers, timeout=30) as client:
+    tokens = [
+        token(name, list(Scope), tenant)
+        for name, tenant in (("jo", "default"), ("ann", "acme"), ("cleo", nobody))
+    ]
+    async with serving(stack, service, tokens) as client:
         yield client
-    stop.set()
-    assert await ended == 0
 
 
 def event(contact: str, type_: str, data: dict[str, Any], /, **attributes: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from app.api.principal import Scope
 from app.bootstrap_api import ApiServices, build_api_services
 from app.domain.topics import Topic
 from app.runtime.embedded.stack import EmbeddedStack
@@ -19,7 +20,8 @@ from app.settings import Settings, load
 from app.telemetry.metrics import Metrics
 from tests.scenario.conftest import Service
 from tests.scenario.listening import listening
-from tests.scenario.test_api import event, token
+from tests.scenario.serving import token
+from tests.scenario.test_api import event
 from tests.scenario.test_mission import DEMO, SIGN_UP
 
 BECAME = "funnel.contact.became_opportunity.v1"
@@ -58,7 +60,7 @@ class Running:
 
 
 def settings_of(stack: EmbeddedStack, service: Service, **live: Any) -> Settings:
-    tokens = json.dumps([token("jo", "default"), token("ann", "acme")])
+    tokens = json.dumps([token("jo", list(Scope)), token("ann", list(Scope), "acme")])
     group = urlsplit(service.database_url).path.strip("/")
     return load(
         {},

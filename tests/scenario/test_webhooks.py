@@ -17,8 +17,10 @@ from app.runtime.embedded.stack import EmbeddedStack
 from tests.failure.searching import search
 from tests.scenario.conftest import Service
 from tests.scenario.test_mission import DEMO
-from tests.webhooks.conftest import Hooks, until
+from tests.webhooks.conftest import Hooks, receiver, until
 from tests.webhooks.receiver import Received, Receiver
+
+__all__ = ["receiver"]
 
 
 @pytest.fixture
@@ -30,14 +32,6 @@ async def hooks(stack: EmbeddedStack, service: Service) -> AsyncIterator[Hooks]:
         made.tenant = "default"
         yield made
     await database.close()
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    made = Receiver()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 def told(received: Received) -> Any:

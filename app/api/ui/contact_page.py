@@ -11,15 +11,17 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 
+from app.api.command_shapes import Command
 from app.api.contact_reading import ContactReading
 from app.api.principal import Principal, Scope
 from app.api.problems import not_found
 from app.api.ui.contact_actions import ACTIONS, CRITERIA, SAID
 from app.api.ui.contact_story import Story, read_story, read_why_not
+from app.api.ui.decisions import SentDecisions
 from app.api.ui.forms import BODY_MAX_BYTES, Form
 from app.api.ui.guarding import page
-from app.api.ui.ports import Decided, Decisions, Lists
 from app.api.ui.rendering import Renderer, link
+from app.api.ui.stored_lists import StoredLists
 from app.api.ui.words import DAY
 
 KEY_OF_FORM: Final = "key"
@@ -41,8 +43,8 @@ async def contact_page(
     key: Given[str],
     principal: Given[Principal],
     contacts: Given[ContactReading],
-    lists: Given[Lists],
-    decisions: Given[Decisions],
+    lists: Given[StoredLists],
+    decisions: Given[SentDecisions],
     renderer: Given[Renderer],
     done: Done = None,
 ) -> Response[Any]:
@@ -89,7 +91,7 @@ async def decide(
     key: Given[str],
     action: FromPath[str],
     principal: Given[Principal],
-    decisions: Given[Decisions],
+    decisions: Given[SentDecisions],
     form: Given[Form],
 ) -> Response[Any]:
     """The form's own key: sent twice, it counts once."""
@@ -102,7 +104,7 @@ async def decide(
     return Redirect(link(address, done=decided.command_id), status_code=303)
 
 
-def _said(decided: Decided | None) -> str:
+def _said(decided: Command | None) -> str:
     return "" if decided is None else SAID.get(decided.command or "", "Done")
 
 

@@ -3,11 +3,9 @@
 from typing import Any, Final
 
 from app.api.command_log import CommandLog
-from app.api.command_shapes import command_answer
+from app.api.command_shapes import Command, command_answer
 from app.api.commands import CommandBody, Commands
 from app.api.principal import Principal
-from app.api.ui.ports import Decided
-from app.storage.command_queries import StoredCommand
 
 WAIT_SECONDS: Final = 5
 ID_MAX_CHARS: Final = 36
@@ -20,19 +18,16 @@ class SentDecisions:
 
     async def decide(
         self, principal: Principal, contact_id: str, key: str, command: str, data: dict[str, Any]
-    ) -> Decided:
+    ) -> Command:
+        """Sent, and waited for a few seconds. Problem 403, 422; Unavailable."""
         body = CommandBody(command, data)
         sent = await self._commands.send(principal, contact_id, key, body)
         found, _ = await self._commands.wait(sent, WAIT_SECONDS)
-        return _decided(found)
+        return command_answer(found)
 
-    async def outcome(self, principal: Principal, command_id: str) -> Decided | None:
+    async def outcome(self, principal: Principal, command_id: str) -> Command | None:
+        """None: it is not known, or was long ago."""
         if len(command_id) > ID_MAX_CHARS or not command_id.isascii() or "\0" in command_id:
             return None
         found = await self._log.find(principal.tenant, command_id)
-        return None if found is None else _decided(found)
-
-
-def _decided(found: StoredCommand) -> Decided:
-    told = command_answer(found)
-    return Decided(told.command_id, told.state, told.message, told.stage, told.command)
+        return None if found is None else command_answer(found)

@@ -15,9 +15,10 @@ from app.api.principal import Principal, Scope
 from app.api.ui.guarding import page
 from app.api.ui.live_feed import live_changes
 from app.api.ui.model_pages import RulesOf
-from app.api.ui.ports import Feed, Lists
+from app.api.ui.published_feed import PublishedFeed
 from app.api.ui.rendering import Renderer
 from app.api.ui.silhouette import Silhouette, silhouette
+from app.api.ui.stored_lists import StoredLists
 from app.domain.rules import Rules
 
 PERIODS: Final = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "12 months"}
@@ -41,8 +42,8 @@ class Step(NamedTuple):
 async def funnel_page(
     request: Request[Any, Any, Any],
     principal: Given[Principal],
-    lists: Given[Lists],
-    feed: Given[Feed],
+    lists: Given[StoredLists],
+    feed: Given[PublishedFeed],
     contacts: Given[ContactReading],
     rules_of_tenant: Given[RulesOf],
     renderer: Given[Renderer],
@@ -82,7 +83,7 @@ async def funnel_page(
     )
 
 
-async def _by_channel(lists: Lists, tenant: str, since: date, until: date) -> list[FlowGroup]:
+async def _by_channel(lists: StoredLists, tenant: str, since: date, until: date) -> list[FlowGroup]:
     """Most leads first."""
     found = await lists.summary(tenant, since, until, by="channel")
     moving = [group for group in found.groups if any(each.entered for each in group.stages)]

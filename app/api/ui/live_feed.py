@@ -12,7 +12,7 @@ from litestar.response import Stream
 
 from app.api.principal import Principal, Scope
 from app.api.ui.guarding import page
-from app.api.ui.ports import Feed, Told
+from app.api.ui.published_feed import PublishedFeed, Told
 from app.api.ui.rendering import HEADERS, Renderer
 
 EVENT_STREAM = "text/event-stream"
@@ -22,7 +22,7 @@ LastId = Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=
 @get("/funnel/live", **page(Scope.CONTACTS_READ))
 async def live_changes(
     principal: Given[Principal],
-    feed: Given[Feed],
+    feed: Given[PublishedFeed],
     renderer: Given[Renderer],
     last_id: LastId = None,
 ) -> Stream:

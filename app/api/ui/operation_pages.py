@@ -9,16 +9,20 @@ from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 
 from app.api.cursor import After
+from app.api.database import Database
+from app.api.dead_letter_reading import read_letters, redrive_letter
+from app.api.dead_letter_shapes import DeadLetterPage
+from app.api.intake import Intake
 from app.api.lag import LagReading
 from app.api.partitions import PartitionReading
 from app.api.principal import Principal, Scope
 from app.api.ui.forms import BODY_MAX_BYTES, Form
 from app.api.ui.guarding import page
 from app.api.ui.lane_figures import Figures, figures_of
-from app.api.ui.ports import DeadLetters
 from app.api.ui.rendering import Renderer, link
 from app.api.ui.throughput import Throughput
 from app.domain.reasons import Reason
+from app.storage.dead_letter_queries import Wanted
 
 LETTERS: Final = 25
 _Reason = Annotated[str | None, QueryParameter(max_length=64)]
@@ -31,12 +35,12 @@ async def operations_page(
     partition_reading: Given[PartitionReading],
     lags: Given[LagReading],
     throughput: Given[Throughput],
-    dead_letters: Given[DeadLetters],
+    database: Given[Database],
     renderer: Given[Renderer],
 ) -> Response[Any]:
     """HTMX asks for the figures again every few seconds."""
     figures = await _figures(partition_reading, lags, throughput)
-    recent = await dead_letters.letters(reason=None, limit=5, after=None)
+    recent = await read_letters(database, Wanted(), limit=5, after=None)
     return renderer.page(
         request,
         "operations.html",
@@ -72,13 +76,17 @@ async def resume(
 @get("/operations/dead-letters", **page(Scope.OPS_READ))
 async def dead_letters_page(
     request: Request[Any, Any, Any],
-    dead_letters: Given[DeadLetters],
+    database: Given[Database],
     renderer: Given[Renderer],
     reason: _Reason = None,
     after: After = None,
     sent: _Sent = None,
 ) -> Response[Any]:
-    found = await dead_letters.letters(reason=reason or None, limit=LETTERS, after=after)
+    if reason and reason not in set(Reason):
+        found = DeadLetterPage([], None)
+    else:
+        wanted = Wanted(reason=Reason(reason) if reason else None)
+        found = await read_letters(database, wanted, limit=LETTERS, after=after)
     return renderer.page(
         request,
         "dead_letters.html",
@@ -86,7 +94,6 @@ async def dead_letters_page(
         found=found,
         reason=reason,
         reasons=list(Reason),
-        can_redrive=dead_letters.can_redrive,
         following=link(request.url.path, reason=reason, after=found.next) if found.next else None,
         sent=sent,
     )
@@ -101,10 +108,11 @@ async def dead_letters_page(
 async def redrive(
     letter_id: FromPath[int],
     principal: Given[Principal],
-    dead_letters: Given[DeadLetters],
+    database: Given[Database],
+    intake: Given[Intake],
     form: Given[Form],
 ) -> Response[Any]:
-    await dead_letters.redrive(principal, letter_id)
+    await redrive_letter(database, intake, principal.actor, letter_id)
     address = link("/operations/dead-letters", reason=form.get("reason"), sent=letter_id)
     return Redirect(address, status_code=303)
 

@@ -2,13 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from app.api.database import Database
 from app.api.problems import RETRY_AFTER_SECONDS, Problem
-from app.api.ui.ports import FeedItem, Told
 from app.domain.timestamps import format_rfc3339
 from app.live.client import Wanted as Listening
 from app.live.streaming import Streaming
@@ -23,6 +22,30 @@ KINDS: Final = {
     EventType.STAGE_REVOKED.value: "revoked",
     EventType.HISTORY_CORRECTED.value: "corrected",
 }
+
+
+class FeedItem(msgspec.Struct, frozen=True):
+    """A record of funnel.stage-changes.v1."""
+
+    kind: str
+    """changed, revoked or corrected."""
+    contact_id: str
+    from_stage: str
+    to_stage: str
+    decided_at: str
+    because: str
+    """The type of the interaction, or timer:<name>."""
+    actor: str | None = None
+
+
+class Told(NamedTuple):
+    """What the stream says next; with neither an item nor a control it is a heartbeat."""
+
+    position: str | None
+    """From which to go on after it."""
+    item: FeedItem | None
+    control: str | None
+    """reset (load again what you show), dropped or end (connect again)."""
 
 
 class _Cause(msgspec.Struct):
@@ -66,6 +89,7 @@ class PublishedFeed:
         return [_stored(each) for each in await last_moves(engine, tenant, keys)]
 
     def changes(self, tenant: str, after: str | None) -> AsyncGenerator[Told, None]:
+        """As they are published. Problem 503: too many listen."""
         client = self._streaming.join(Listening(tenant, frozenset(KINDS)))
         if client is None:
             raise Problem(

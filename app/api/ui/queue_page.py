@@ -11,8 +11,8 @@ from litestar.params import QueryParameter
 from app.api.cursor import After
 from app.api.principal import Principal, Scope
 from app.api.ui.guarding import page
-from app.api.ui.ports import Lists
 from app.api.ui.rendering import Renderer, link
+from app.api.ui.stored_lists import StoredLists
 
 ROWS: Final = 40
 TEMPERATURES: Final = ("hot", "warm", "cold")
@@ -24,7 +24,7 @@ _Text = Annotated[str | None, QueryParameter(max_length=256, pattern="^[^\\x00]*
 async def queue_page(
     request: Request[Any, Any, Any],
     principal: Given[Principal],
-    lists: Given[Lists],
+    lists: Given[StoredLists],
     stages: Given[list[str]],
     renderer: Given[Renderer],
     text: _Text = None,

@@ -4,17 +4,15 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import cast, get_args
 
-from app.api.cursor import cursor_of, key_of
 from app.api.database import Database
-from app.api.funnel import read_summary
-from app.api.funnel_shapes import Forecast, Summary, forecast_item
+from app.api.funnel import read_forecast, read_summary
+from app.api.funnel_shapes import Forecast, Summary
 from app.api.list_shapes import ContactPage, Profile, contact_item
-from app.api.lists import Lists, PageKey, chosen_stages
+from app.api.lists import Lists, chosen_stages
 from app.api.problems import wrong_field
 from app.domain.interaction import Microseconds
 from app.domain.state import NONE
-from app.domain.timestamps import format_rfc3339
-from app.storage import funnel_queries, list_queries
+from app.storage import list_queries
 from app.storage.funnel_queries import By, Period
 from app.storage.list_queries import Sort, Wanted
 
@@ -30,6 +28,8 @@ class StoredLists:
     async def contacts(
         self, tenant: str, filters: Mapping[str, str], *, limit: int, after: str | None
     ) -> ContactPage:
+        """`filters`: stage, temperature, owner, owner_team, account, channel, campaign, text,
+        sort. Problem 422."""
         sort = filters.get("sort", "follow-up")
         if sort not in get_args(Sort):
             raise wrong_field("sort", f"must be one of {', '.join(get_args(Sort))}")
@@ -47,12 +47,7 @@ class StoredLists:
             filters.get("campaign"),
         )
         text = filters.get("text", "")[:TEXT_MAX_CHARS] or None
-        order = cast(Sort, sort)
-        rows, is_cut = await self._lists.page(
-            wanted, order, limit + 1, key_of(after, PageKey), text
-        )
-        goes_on = cursor_of(rows[limit - 1].key(order)) if len(rows) > limit else None
-        return ContactPage([contact_item(each, rules) for each in rows[:limit]], goes_on, is_cut)
+        return await self._lists.answer(wanted, rules, cast(Sort, sort), limit, after, text)
 
     async def profile(self, tenant: str, contact_id: str) -> Profile | None:
         home = await self._database.home_of(tenant, contact_id)
@@ -89,5 +84,4 @@ class StoredLists:
         )
 
     async def forecast(self, tenant: str) -> Forecast:
-        found = await funnel_queries.forecast(self._database.engine, tenant)
-        return Forecast(format_rfc3339(self._clock()), [forecast_item(each) for each in found])
+        return await read_forecast(self._database, tenant, self._clock())
