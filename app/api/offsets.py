@@ -7,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from app.kafka_access import kafka_access
+from app.kafka_reading import kafka_reader
 from app.settings import Kafka
 
 CLIENT_ID: Final = "funnel-api"
@@ -33,15 +34,7 @@ async def published(kafka: Kafka, group_id: str) -> Offsets:
 
 async def ends_of(kafka: Kafka, every: Sequence[TopicPartition], published: Offsets) -> Offsets:
     """As read_committed readers see them; where only markers follow what is published, that."""
-    consumer = AIOKafkaConsumer(
-        **kafka_access(kafka),
-        client_id=CLIENT_ID,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    try:
-        await consumer.start()
+    async with kafka_reader(kafka, CLIENT_ID, reset="earliest") as consumer:
         ends: Offsets = await consumer.end_offsets(every)
         near = {
             at: published[at]
@@ -49,8 +42,6 @@ async def ends_of(kafka: Kafka, every: Sequence[TopicPartition], published: Offs
             if at in published and 0 < end - published[at] <= MARKERS_MAX
         }
         return ends | await _without_records(consumer, near, ends)
-    finally:
-        await consumer.stop()
 
 
 async def _without_records(reader: AIOKafkaConsumer, near: Offsets, ends: Offsets) -> Offsets:

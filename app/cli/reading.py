@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from app.cli.broker import unreachable
-
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -26,28 +24,11 @@ async def reader(
 
 @asynccontextmanager
 async def consumer(kafka: "Kafka") -> AsyncIterator["AIOKafkaConsumer"]:
-    """A read_committed consumer without a group. Raises Unavailable."""
-    from aiokafka import AIOKafkaConsumer
-    from aiokafka.errors import KafkaError
+    """Of committed records, without a group. Raises Unavailable, also while it is used."""
+    from app.kafka_reading import kafka_reader
 
-    from app.kafka_access import kafka_access
-
-    made = AIOKafkaConsumer(
-        **kafka_access(kafka),
-        client_id="funnel-cli",
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    try:
-        await made.start()
-    except (KafkaError, OSError) as failed:
-        await made.stop()
-        raise unreachable(kafka.bootstrap_servers, failed) from failed
-    try:
+    async with kafka_reader(kafka, "funnel-cli", reset="earliest") as made:
         yield made
-    finally:
-        await made.stop()
 
 
 async def partitions_of(kafka: "Kafka", topics: Sequence[str]) -> list["TopicPartition"]:

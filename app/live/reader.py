@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from app.errors import Unavailable
 from app.handling.ports import Position as Published
-from app.kafka_access import kafka_access
+from app.kafka_reading import kafka_reader
 from app.live.event import place_of, read
 from app.live.position import LANE_OF, STREAMED, Position
 from app.live.rounds import HeardBatch, Round
@@ -135,25 +135,16 @@ async def reading(kafka: Kafka, lanes: Mapping[str, Lane]) -> AsyncIterator[Read
     published = {
         name: await _published(lane, counts[LANE_OF.index(name)]) for name, lane in lanes.items()
     }
-    consumer = AIOKafkaConsumer(
-        **kafka_access(kafka),
-        client_id="funnel-live",
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="none",  # what is gone is not skipped: it begins anew, and says so
+    # What is gone is not skipped: it begins anew, and says so.
+    async with kafka_reader(
+        kafka,
+        "funnel-live",
         request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
         fetch_max_bytes=FETCH_MAX_BYTES,
         max_partition_fetch_bytes=PARTITION_FETCH_MAX_BYTES,
-    )
-    try:
-        try:
-            await consumer.start()
-            ends = await _seek(consumer, counts)
-        except (KafkaError, OSError) as failed:
-            raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}") from failed
+    ) as consumer:
+        ends = await _seek(consumer, counts)
         yield Reader(consumer, Position.of_lanes(published), ends)
-    finally:
-        await consumer.stop()
 
 
 async def _published(lane: Lane, partitions: int) -> list[int]:

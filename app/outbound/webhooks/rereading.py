@@ -7,12 +7,12 @@ from typing import Final
 
 import asyncpg
 import msgspec
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import OffsetOutOfRangeError
 
 from app.domain.timestamps import format_rfc3339
 from app.errors import Unavailable
-from app.kafka_access import kafka_access
+from app.kafka_reading import kafka_reader
 from app.outbound.webhooks.events import Event, make_test_body, read_event
 from app.outbound.webhooks.sending import Failure
 from app.settings import Kafka
@@ -51,26 +51,17 @@ class Rereader:
         return Failure.ERASED if is_erased else event.body
 
     async def _record(self, claim: Claim) -> ConsumerRecord | None:
-        consumer = AIOKafkaConsumer(
-            **kafka_access(self._kafka),
-            client_id="funnel-webhooks",
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-        )
         at = TopicPartition(claim.topic, claim.partition)
-        try:
-            await consumer.start()
+        async with kafka_reader(self._kafka, "funnel-webhooks") as consumer:
             consumer.assign([at])
             consumer.seek(at, claim.offset)
-            async with asyncio.timeout(READ_SECONDS):
-                found = await consumer.getone(at)
-        except OffsetOutOfRangeError:
-            return None
-        except (KafkaError, OSError) as failed:
-            raise Unavailable(f"Kafka, reading an event again: {failed!r}") from failed
-        finally:
-            await consumer.stop()
+            try:
+                async with asyncio.timeout(READ_SECONDS):
+                    found = await consumer.getone(at)
+            except OffsetOutOfRangeError:
+                return None
+            except TimeoutError as late:
+                raise Unavailable("Kafka, reading an event again: no answer") from late
         return found if found.offset == claim.offset else None
 
 

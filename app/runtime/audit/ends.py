@@ -4,11 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import TopicPartition
 
-from app.errors import Unavailable
-from app.kafka_access import kafka_access
+from app.kafka_reading import kafka_reader
 from app.settings import Kafka
 
 Ends = dict[TopicPartition, int]
@@ -50,17 +48,6 @@ class StableOffsets:
 
 async def ends(kafka: Kafka, topics: Sequence[TopicPartition], *, is_stable: bool) -> Ends:
     """Last stable offsets, or high watermarks. Raises Unavailable."""
-    reader = AIOKafkaConsumer(
-        **kafka_access(kafka),
-        client_id=CLIENT_ID,
-        isolation_level="read_committed" if is_stable else "read_uncommitted",
-        enable_auto_commit=False,
-    )
-    try:
-        await reader.start()
+    async with kafka_reader(kafka, CLIENT_ID, committed_only=is_stable) as reader:
         found: Ends = await reader.end_offsets(topics)
-    except (KafkaError, OSError) as failed:
-        raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}") from failed
-    finally:
-        await reader.stop()
     return found

@@ -1,0 +1,50 @@
+"""Consumers that look at topics beside the lanes: without a group, and nothing is committed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from app.errors import Unavailable
+from app.kafka_access import kafka_access
+from app.settings import Kafka
+
+
+@asynccontextmanager
+async def kafka_reader(
+    kafka: Kafka,
+    client_id: str,
+    *,
+    committed_only: bool = True,
+    reset: Literal["none", "earliest"] = "none",
+    **limits: Any,
+) -> AsyncIterator[AIOKafkaConsumer]:
+    """Started, with no partition assigned. `limits`: further arguments of aiokafka's consumer.
+
+    `reset`: what is done where an offset is gone; by default it is an error. Raises Unavailable,
+    also for what Kafka says while it is used.
+    """
+    reader = AIOKafkaConsumer(
+        **kafka_access(kafka),
+        client_id=client_id,
+        isolation_level="read_committed" if committed_only else "read_uncommitted",
+        enable_auto_commit=False,
+        auto_offset_reset=reset,
+        **limits,
+    )
+    try:
+        try:
+            await reader.start()
+        except OSError as failed:
+            raise _unreachable(kafka, failed) from failed
+        yield reader
+    except KafkaError as failed:
+        raise _unreachable(kafka, failed) from failed
+    finally:
+        await reader.stop()
+
+
+def _unreachable(kafka: Kafka, failed: Exception) -> Unavailable:
+    return Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}")
