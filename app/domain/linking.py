@@ -27,6 +27,9 @@ from app.domain.rewriting import START, decide_again, rest
 from app.domain.timeline import Ruling
 
 UNRETRACTABLE: Final = frozenset((RETRACTION, "privacy.erasure_requested"))
+RETRACTED_MAX: Final = 1024
+"""Retractions of a contact that are kept in mind, the oldest are forgotten: what had come by then
+stays retracted, for its entry says so; what comes later counts."""
 IMPORT_REST: Final = 60 * SECOND
 """A contact's timers wait so long after its last backfilled interaction."""
 
@@ -102,7 +105,7 @@ def _retract(
         return entry
     book = evidence.book
     if (source, event_id) not in book.retracted:
-        book.retracted = [*book.retracted, (source, event_id)]
+        book.retracted = [*book.retracted[1 - RETRACTED_MAX :], (source, event_id)]
         evidence.is_changed = True
     if found is None or found.flags & RETRACTED:
         return entry

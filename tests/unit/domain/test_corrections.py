@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from app.domain.changes import Change
 from app.domain.decide import Decision
+from app.domain.linking import RETRACTED_MAX
 from tests.unit.domain.story import DAY, MONDAY, Story, at_stage, interaction
 
 Step = tuple[str, float, dict[str, Any]]
@@ -223,3 +224,17 @@ def test_a_revocation_and_its_return_have_revisions_of_their_own() -> None:
     assert told(out.changes) == ["revoked T3 → prospect"]
     assert told(back.changes) == ["changed T3 → opportunity"]
     assert [each.revision for each in one.changes if each.transition == "T3"] == [0, 0, 1]
+
+
+def test_retractions_are_kept_in_bounds_and_what_was_taken_back_stays_so() -> None:
+    one = Story()
+    hear(one, "newsletter.signed_up", 0)
+    hear(one, "email.replied", 1)
+    reply = interaction("email.replied", 1).id
+    take_back(one, 2, reply)
+    for n in range(RETRACTED_MAX):
+        take_back(one, 2 + n / RETRACTED_MAX, f"never-came-{n}")
+    assert len(one.contact.book.retracted) == RETRACTED_MAX
+    assert one.contact.book.retracted[-1] == ("/a", f"never-came-{RETRACTED_MAX - 1}")
+    hear(one, "content.downloaded", -1, arrives=4)  # late: everything is folded again
+    assert one.contact.book.state.stage == "lead"
