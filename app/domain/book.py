@@ -93,7 +93,7 @@ class Book(msgspec.Struct, array_like=True, gc=False):
     members: dict[str, Member] = {}
     """Identities whose evidence is folded here."""
     retracted: list[tuple[str, str]] = []
-    """(source, id) of interactions that do not count, also before they arrive; the newest of them."""
+    """(source, id) of interactions that do not count, also before they arrive: the newest."""
 
     def revision(self, transition_id: str) -> int:
         return self.revisions.get(transition_id, self.revisions_floor)
