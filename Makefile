@@ -61,6 +61,10 @@ bench: $(STAMP) ## Measure throughput, CPU per interaction and latency -> build/
 chaos: $(STAMP) ## Kill everything for a while and check exactly-once -> build/chaos.json
 	@$(BIN)/python -m tests.failure.chaos $(ARGS)
 
+.PHONY: drills
+drills: $(STAMP) ## Restore a backup, lose a topic, resize the lane: real workers and traffic, checked
+	@$(BIN)/python -m pytest tests/drills $(ARGS)
+
 .PHONY: simulate
 simulate: $(STAMP) ## Measure a what-if and a replay over a big history -> build/simulate.json
 	@$(BIN)/python -m tests.load.simulate $(ARGS)

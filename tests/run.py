@@ -21,7 +21,7 @@ FAILURES: Final = _FAILURES[::2], _FAILURES[1::2]
 COMPUTING: Final = ["tests/unit", "tests/property", "tests/contract", "tests/scenario/rows"]
 LISTENING: Final = ["tests/scenario/test_live.py", "tests/ui"]
 RECEIVING: Final = ["tests/scenario/test_webhooks.py", "tests/webhooks"]
-_ELSEWHERE: Final = ("tests/failure", *COMPUTING, *LISTENING, *RECEIVING)
+_ELSEWHERE: Final = ("tests/failure", "tests/drills", *COMPUTING, *LISTENING, *RECEIVING)
 OTHERS: Final = ["tests", *(f"--ignore={path}" for path in _ELSEWHERE)]
 LINES: Final = (
     (list(FAILURES[0]), RECEIVING),

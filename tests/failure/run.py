@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-import os
 import random
 import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,10 +16,10 @@ import asyncpg
 from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
 from tests.failure.arming import Arming
 from tests.failure.checker import Report, check
+from tests.failure.commands import environment_of, funnel
 from tests.failure.faults import Faults, plan
-from tests.failure.fleet import ROOT, Fleet
+from tests.failure.fleet import Fleet
 from tests.failure.group import count_rebalances
-from tests.failure.plain_model import ENVIRONMENT
 from tests.failure.producing import Producing
 from tests.failure.reading import observe
 from tests.failure.settling import settle
@@ -104,9 +102,9 @@ async def run_chaos(
     shutil.rmtree(directory, ignore_errors=True)
     (directory / "logs").mkdir(parents=True)
     async with embedded_stack(directory / "stack", wipe=True, progress=tell) as stack:
-        environment = _environment(stack, mutant)
-        await _funnel(environment, "migrate")
-        await _funnel(environment, "topics", "apply")
+        environment = environment_of(stack, mutant)
+        await funnel(environment, "migrate")
+        await funnel(environment, "topics", "apply")
         await _drop_keys(stack, scale.keyless)
         rng = random.Random(seed)
         arming = Arming(rng, directory / "failpoints.log", scale.failpoints)
@@ -145,30 +143,6 @@ async def run_chaos(
         is_settled,
         time.monotonic() - started,
     )
-
-
-def _environment(stack: EmbeddedStack, mutant: str | None) -> dict[str, str]:
-    return {
-        "FUNNEL_KAFKA__BOOTSTRAP_SERVERS": stack.bootstrap_servers,
-        "FUNNEL_DATABASE__URL": stack.database_url,
-        "FUNNEL_HTTP__PORT": "0",
-        "FUNNEL_LOGS__FORMAT": "json",
-        "CHAOS_MUTANT": mutant or "",
-        **ENVIRONMENT,
-    }
-
-
-async def _funnel(environment: Mapping[str, str], *command: str) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli.main", *command),
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    if process.returncode != 0:
-        raise RuntimeError(f"funnel {' '.join(command)} failed: {output.decode()}")
 
 
 async def _drop_keys(stack: EmbeddedStack, tables: Sequence[str]) -> None:

@@ -5,9 +5,6 @@ import json
 import os
 import random
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -18,12 +15,12 @@ import pytest
 from app.runtime.embedded.stack import embedded_stack
 from tests.failure.arming import Arming
 from tests.failure.checker import check
+from tests.failure.commands import asked, environment_of, funnel
 from tests.failure.envelope import Earlier
 from tests.failure.fleet import Fleet
 from tests.failure.judged import Violation
 from tests.failure.producing import Producing
 from tests.failure.reading import INPUTS, observe
-from tests.failure.run import _environment, _funnel
 from tests.failure.settling import settle
 from tests.failure.traffic import Traffic
 
@@ -31,46 +28,40 @@ BEFORE, AFTER = 12, 24
 INTERACTIONS, CONTACTS, RATE = 6_000, 800, 800.0
 
 
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="funnel-resize-"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
-
-
 @pytest.mark.timeout(400)
 @pytest.mark.stack
-async def test_twelve_partitions_become_twenty_four_and_nothing_is_lost(scratch: Path) -> None:
-    (scratch / "logs").mkdir()
-    async with embedded_stack(scratch / "stack", wipe=True, progress=lambda _: None) as stack:
-        environment = {**_environment(stack, None), "FUNNEL_LOGS__LEVEL": "debug"}
-        await _funnel(environment, "migrate")
-        await _funnel(environment, "topics", "apply")
+async def test_twelve_partitions_become_twenty_four_and_nothing_is_lost(
+    own_directory: Path,
+) -> None:
+    (own_directory / "logs").mkdir()
+    async with embedded_stack(own_directory / "stack", wipe=True, progress=lambda _: None) as stack:
+        environment = {**environment_of(stack), "FUNNEL_LOGS__LEVEL": "debug"}
+        await funnel(environment, "migrate")
+        await funnel(environment, "topics", "apply")
         rng = random.Random(7)
         traffic = Traffic(7, CONTACTS, INTERACTIONS, datetime.now(UTC)).sendings()
-        arming = Arming(rng, scratch / "failpoints.log", "")
+        arming = Arming(rng, own_directory / "failpoints.log", "")
         sent = [
             Producing(stack.bootstrap_servers, islice(traffic, n), RATE)
             for n in (2_500, 1_000, None)
         ]
-        first = Fleet(2, environment, arming.environment, scratch / "logs", rng)
+        first = Fleet(2, environment, arming.environment, own_directory / "logs", rng)
         first.start()
         await sent[0].run()
         assert await settle(stack.bootstrap_servers, BEFORE, 90.0, lambda _: None)
         with pytest.raises(RuntimeError, match="stop them"):
-            await _funnel(environment, "lane", "resize", str(AFTER))
+            await funnel(environment, "lane", "resize", str(AFTER))
         await first.stop()
         await sent[1].run()  # producers go on: placed by the old homes, and read by the new
         with pytest.raises(RuntimeError, match="no multiple of the 12"):
-            await _funnel(environment, "lane", "resize", "18")
+            await funnel(environment, "lane", "resize", "18")
         await _killed(environment)
-        await _funnel(environment, "lane", "resize", str(AFTER))
+        await funnel(environment, "lane", "resize", str(AFTER))
 
-        await _funnel(environment, "lane", "resize", str(AFTER))  # said again: nothing to do
+        await funnel(environment, "lane", "resize", str(AFTER))  # said again: nothing to do
         earlier = await _standing(stack.database_url)
-        (scratch / "more").mkdir()
-        second = Fleet(2, environment, arming.environment, scratch / "more", rng)
+        (own_directory / "more").mkdir()
+        second = Fleet(2, environment, arming.environment, own_directory / "more", rng)
         second.start()
         try:
             await sent[2].run()
@@ -83,8 +74,8 @@ async def test_twelve_partitions_become_twenty_four_and_nothing_is_lost(scratch:
             AFTER,
             set().union(*(one.acknowledged for one in sent)),
         )
-        audited = await _asked(environment, "audit", "--once", "--all", "--json")
-        replayed = await _asked(environment, "replay", "--json")
+        audited = await asked(environment, "audit", "--once", "--all", "--json")
+        replayed = await asked(environment, "replay", "--json")
         used = await _used(stack.database_url)
         keys = await _keys(stack.database_url)
     observed.earlier = earlier
@@ -92,7 +83,7 @@ async def test_twelve_partitions_become_twenty_four_and_nothing_is_lost(scratch:
     assert _judged(report.violations)[:10] == []
     assert report.facts["standing_transitions"] > CONTACTS
     assert used > BEFORE
-    lines = _logged(scratch)
+    lines = _logged(own_directory)
     assert "partition_taken" in lines
     assert "batch_published" in lines  # of those with dead letters
     assert "@" not in lines
@@ -132,20 +123,6 @@ async def _killed(environment: dict[str, str]) -> None:
     if process.returncode is None:
         process.kill()
     await process.wait()
-
-
-async def _asked(environment: dict[str, str], *command: str) -> str:
-    import sys
-
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app.cli.main", *command),
-        env={**os.environ, **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, wrong = await process.communicate()
-    assert output, wrong.decode()
-    return output.decode()
 
 
 def _judged(violations: list[Violation]) -> list[Violation]:

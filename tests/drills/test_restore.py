@@ -2,9 +2,6 @@
 
 import json
 import random
-import shutil
-import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -18,24 +15,16 @@ from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
 from tests.conftest import execute
 from tests.failure.arming import Arming
 from tests.failure.checker import check
+from tests.failure.commands import asked, environment_of, funnel
 from tests.failure.fleet import Fleet
 from tests.failure.producing import Producing
 from tests.failure.reading import CONTACTS, observe
 from tests.failure.rig import until
-from tests.failure.run import PARTITIONS, _environment, _funnel
+from tests.failure.run import PARTITIONS
 from tests.failure.settling import settle
-from tests.failure.test_resize import _asked
 from tests.failure.traffic import Traffic
 
 INTERACTIONS, CUSTOMERS, RATE = 6_000, 800, 1_000.0
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    directory = Path(tempfile.mkdtemp(prefix="funnel-drill-"))
-    directory.chmod(0o755)
-    yield directory
-    shutil.rmtree(directory)
 
 
 async def copy_database(stack: EmbeddedStack, source: str, target: str) -> None:
@@ -65,17 +54,19 @@ async def make_contacts_topic_again(stack: EmbeddedStack, environment: dict[str,
         await until(is_gone)
     finally:
         await admin.close()
-    await _funnel(environment, "topics", "apply")
+    await funnel(environment, "topics", "apply")
 
 
 @pytest.mark.timeout(400)
 @pytest.mark.stack
-async def test_a_database_of_an_hour_ago_and_a_lost_topic_are_made_good(scratch: Path) -> None:
-    async with embedded_stack(scratch / "stack", wipe=True, progress=lambda _: None) as stack:
-        environment = _environment(stack, None)
+async def test_a_database_of_an_hour_ago_and_a_lost_topic_are_made_good(
+    own_directory: Path,
+) -> None:
+    async with embedded_stack(own_directory / "stack", wipe=True, progress=lambda _: None) as stack:
+        environment = environment_of(stack)
         name = urlsplit(stack.database_url).path.removeprefix("/")
-        await _funnel(environment, "migrate")
-        await _funnel(environment, "topics", "apply")
+        await funnel(environment, "migrate")
+        await funnel(environment, "topics", "apply")
         rng = random.Random(11)
         traffic = Traffic(11, CUSTOMERS, INTERACTIONS, datetime.now(UTC)).sendings()
         sent = [
@@ -83,9 +74,9 @@ async def test_a_database_of_an_hour_ago_and_a_lost_topic_are_made_good(scratch:
             for n in (2_000, 2_000, None)
         ]
         for number, producing in enumerate(sent):
-            logs = scratch / f"logs-{number}"
+            logs = own_directory / f"logs-{number}"
             logs.mkdir()
-            arming = Arming(rng, scratch / "failpoints.log", "")
+            arming = Arming(rng, own_directory / "failpoints.log", "")
             fleet = Fleet(2, environment, arming.environment, logs, rng)
             fleet.start()
             try:
@@ -93,7 +84,7 @@ async def test_a_database_of_an_hour_ago_and_a_lost_topic_are_made_good(scratch:
                 assert await settle(stack.bootstrap_servers, PARTITIONS, 90.0, lambda _: None)
                 if number == 2:
                     await make_contacts_topic_again(stack, environment)
-                    await _funnel(environment, "contact", "republish", "--all")
+                    await funnel(environment, "contact", "republish", "--all")
                     assert await settle(stack.bootstrap_servers, PARTITIONS, 90.0, lambda _: None)
                 elif number == 1:
                     await fleet.kill_all()
@@ -103,7 +94,7 @@ async def test_a_database_of_an_hour_ago_and_a_lost_topic_are_made_good(scratch:
                 await copy_database(stack, name, "backup")
             elif number == 1:
                 await copy_database(stack, "backup", name)
-                restored = await _asked(environment, "audit", "--once", "--json")
+                restored = await asked(environment, "audit", "--once", "--json")
                 found = {each["check"] for each in json.loads(restored)["findings"]}
                 assert "d_before_k" in found
         observed = await observe(
@@ -112,8 +103,8 @@ async def test_a_database_of_an_hour_ago_and_a_lost_topic_are_made_good(scratch:
             PARTITIONS,
             set().union(*(one.acknowledged for one in sent)),
         )
-        audited = json.loads(await _asked(environment, "audit", "--once", "--all", "--json"))
-        replayed = json.loads(await _asked(environment, "replay", "--json"))
+        audited = json.loads(await asked(environment, "audit", "--once", "--all", "--json"))
+        replayed = json.loads(await asked(environment, "replay", "--json"))
     report = check(observed)
     assert report.violations[:10] == [], "\n".join(map(str, report.violations))
     assert report.facts["standing_transitions"] > CUSTOMERS
