@@ -18,6 +18,7 @@ from app.errors import Fenced, FunnelError, RowRejected, Unclean
 from app.failpoints import Failpoint, hit
 from app.storage import (
     apply_accounts,
+    apply_ends,
     apply_erasures,
     apply_lists,
     command_results,
@@ -82,16 +83,6 @@ INSERT INTO dead_letter (partition, lane, topic, source_partition, source_offset
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
-_COUNT: Final = """
-INSERT INTO counter AS c (partition, tenant, stage, n) VALUES ($1, $2, $3, $4)
-ON CONFLICT (partition, tenant, stage) DO UPDATE SET n = c.n + excluded.n
-"""
-
-_SEGMENT: Final = """
-INSERT INTO segment (day, lane, partition, batch_seq, next_offsets, as_of, n, events, outputs)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-"""
-
 
 async def prepare(connection: asyncpg.Connection) -> None:
     """Make a connection from `connect` ready for `apply`: once, before its first batch."""
@@ -114,6 +105,7 @@ async def apply(
     assert batch.moves, "a batch moves at least one partition"
     contacts = contact_rows(batch.contacts) if batch.contacts else b""
     history = history_rows(batch.history) if batch.history else b""
+    sums = flows.Sums()
     try:
         await fence.begin(
             connection,
@@ -125,7 +117,7 @@ async def apply(
         if contacts:
             await _write_contacts(connection, contacts, len(batch.contacts))
         if history:
-            await flows.write(connection, batch.history)
+            sums = await flows.count(connection, batch.history)
             await _write_history(connection, history)
         await apply_lists.write(connection, batch)
         if batch.accounts is not None:
@@ -142,7 +134,7 @@ async def apply(
             await apply_erasures.write(connection, batch.erasures)
         if batch.activations or batch.sweeps:
             await models.write(connection, batch.activations, batch.sweeps)
-        await _write_counters_and_segments(connection, batch)
+        await apply_ends.write(connection, batch, sums)
         hit(Failpoint.APPLY_BEFORE_COMMIT)
     except BaseException as failed:
         known = failed if isinstance(failed, FunnelError) else meaning(failed, "applying a batch")
@@ -223,24 +215,6 @@ def _dead_letter(lane: str, row: DeadLetterRow) -> tuple[object, ...]:
         row.message, row.exception, row.failed_at, row.key, row.value,
         msgspec.msgpack.encode(row.headers), row.timestamp_ms, row.type, row.source, row.redriven,
     )  # fmt: skip
-
-
-async def _write_counters_and_segments(connection: asyncpg.Connection, batch: ApplyBatch) -> None:
-    if counters := sorted(
-        (row.partition, row.tenant, row.stage, row.delta) for row in batch.counters if row.delta
-    ):
-        hit(Failpoint.APPLY_BEFORE_COUNTERS)
-        await connection.executemany(_COUNT, counters)
-    if batch.segments:
-        hit(Failpoint.APPLY_BEFORE_SEGMENTS)
-        await connection.executemany(
-            _SEGMENT,
-            [
-                (row.day, batch.lane, row.partition, row.batch_seq, row.next_offsets, row.as_of,
-                 row.n, row.events, row.outputs)
-                for row in batch.segments
-            ],
-        )  # fmt: skip
 
 
 async def _commit(connection: asyncpg.Connection) -> None:

@@ -78,24 +78,18 @@ SELECT c.partition, c.tenant, c.contact_id, c.kind, c.transition_id, c.from_stag
     ON c.partition = k.partition AND c.tenant = k.tenant AND c.contact_id = k.contact_id
  ORDER BY c.partition, c.tenant, c.contact_id, c.seq
 """
-_BY_DAY: Final = """
-INSERT INTO stage_flow AS f (partition, tenant, day, from_stage, to_stage, n, stayed_seconds)
-SELECT * FROM unnest($1::integer[], $2::text[], $3::date[], $4::text[], $5::text[], $6::bigint[],
-                     $7::bigint[])
-    ON CONFLICT (partition, tenant, day, from_stage, to_stage) DO UPDATE SET
-       n = f.n + excluded.n, stayed_seconds = f.stayed_seconds + excluded.stayed_seconds
-"""
-_BY_TOUCH: Final = """
-INSERT INTO touch_flow AS f (partition, tenant, month, channel, campaign, from_stage, to_stage, n,
-    stayed_seconds)
-SELECT * FROM unnest($1::integer[], $2::text[], $3::date[], $4::text[], $5::text[], $6::text[],
-                     $7::text[], $8::bigint[], $9::bigint[])
-    ON CONFLICT (partition, tenant, month, channel, campaign, from_stage, to_stage) DO UPDATE SET
-       n = f.n + excluded.n, stayed_seconds = f.stayed_seconds + excluded.stayed_seconds
-"""
 
 
-async def write(connection: asyncpg.Connection, rows: Sequence[HistoryRow]) -> None:
+class Sums(NamedTuple):
+    """What a batch adds, as rows in the order of their keys; a sum may be negative."""
+
+    by_day: Sequence[tuple[Any, ...]] = ()
+    """(partition, tenant, day, from_stage, to_stage, n, stayed_seconds)"""
+    by_touch: Sequence[tuple[Any, ...]] = ()
+    """(partition, tenant, month, channel, campaign, from_stage, to_stage, n, stayed_seconds)"""
+
+
+async def count(connection: asyncpg.Connection, rows: Sequence[HistoryRow]) -> Sums:
     """In the apply's transaction, before these rows are in the history."""
     flows = Flows()
     rewritten = {
@@ -113,7 +107,7 @@ async def write(connection: asyncpg.Connection, rows: Sequence[HistoryRow]) -> N
         hit(Failpoint.APPLY_BEFORE_LISTS)
         past = await connection.fetch(_PAST, *zip(*told, strict=True))
         _count_anew(flows, past, told)
-    await _write(connection, flows)
+    return _sums(flows)
 
 
 def _count_anew(flows: Flows, past: Iterable[Any], told: dict[Key, list[HistoryRow]]) -> None:
@@ -154,8 +148,8 @@ def _named(touch: Touch | None) -> tuple[str, str]:
     return ("", "") if touch is None else (touch.channel or "", touch.campaign_id or "")
 
 
-async def _write(connection: asyncpg.Connection, flows: Flows) -> None:
-    """Two sums of the same; in the order of their keys."""
+def _sums(flows: Flows) -> Sums:
+    """Two of the same."""
     by_day: dict[tuple[Any, ...], list[int]] = {}
     by_touch: dict[tuple[Any, ...], list[int]] = {}
     for flow, n in flows.n.items():
@@ -171,11 +165,11 @@ async def _write(connection: asyncpg.Connection, flows: Flows) -> None:
             total = sums.setdefault(key, [0, 0])
             total[0] += n
             total[1] += seconds
-    for statement, sums in ((_BY_DAY, by_day), (_BY_TOUCH, by_touch)):
-        if sums:
-            columns = zip(*((*key, *sums[key]) for key in sorted(sums)), strict=True)
-            hit(Failpoint.APPLY_BEFORE_LISTS)
-            await connection.execute(statement, *columns)
+    return Sums(_rows(by_day), _rows(by_touch))
+
+
+def _rows(sums: dict[tuple[Any, ...], list[int]]) -> list[tuple[Any, ...]]:
+    return [(*key, *sums[key]) for key in sorted(sums)]
 
 
 @lru_cache(maxsize=1024)

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.changes import SealedChunk
-from app.storage import apply, contacts, dead_letter_queries, ownership, queries
+from app.storage import apply, apply_ends, contacts, dead_letter_queries, ownership, queries
 from app.storage.days import ensure_segment_days
 from app.storage.dead_letter_queries import Wanted
+from app.storage.flows import Sums
 from app.storage.rows import CounterDelta, SealedRow, StoredChange
 from tests.storage.batches import (
     DAY,
@@ -210,10 +211,8 @@ async def test_an_apply_does_not_hold_up_making_days(
 ) -> None:
     making = other.transaction()
     async with mine.transaction():
-        await mine.executemany(
-            apply._SEGMENT,
-            [(datetime.now(UTC).date(), LANE, 0, 1, (10, 0), NOW, 0, b"", b"")],
-        )
+        written = batch(1, segments=[segment(1, datetime.now(UTC).date())])
+        await apply_ends.write(mine, written, Sums())
         await making.start()
         await other.execute("SET lock_timeout = '1s'")
         assert await ensure_segment_days(other, DAY, ahead=0)
