@@ -54,7 +54,6 @@ class Failpoint(StrEnum):
     APPLY_BEFORE_MODELS = "apply.before_models"
     APPLY_BEFORE_RESULTS = "apply.before_results"
     APPLY_BEFORE_HALTS = "apply.before_halts"
-    APPLY_BEFORE_SEGMENTS = "apply.before_segments"
     APPLY_BEFORE_COMMIT = "apply.before_commit"
     APPLY_AFTER_COMMIT = "apply.after_commit"
     APPLY_BEFORE_ROLLBACK = "apply.before_rollback"

@@ -9,6 +9,7 @@ Contacts are guarded by their version on top of that. When it fails:
     anything else         a bug, or a cancellation: nothing was written; it is closed
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
@@ -18,9 +19,9 @@ from app.errors import Fenced, FunnelError, RowRejected, Unclean
 from app.failpoints import Failpoint, hit
 from app.storage import (
     apply_accounts,
-    apply_ends,
     apply_erasures,
     apply_lists,
+    apply_together,
     command_results,
     fence,
     flows,
@@ -28,6 +29,7 @@ from app.storage import (
     models,
 )
 from app.storage.copy_binary import CONTACT_COLUMNS, HISTORY_COLUMNS, contact_rows, history_rows
+from app.storage.copy_listing import LISTING_COLUMNS, listing_rows
 from app.storage.faults import DRIVER_ERRORS, described, meaning
 from app.storage.rows import ApplyBatch, DeadLetterRow
 
@@ -45,24 +47,6 @@ CREATE TEMPORARY TABLE staged_contact (
     stage text NOT NULL,
     body bytea STORAGE EXTERNAL NOT NULL
 ) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS
-"""
-
-_ABSENT: Final = 0
-"""The expected version of a contact that must not be there."""
-
-_MERGE: Final = """
-MERGE INTO contact AS c USING staged_contact AS s
-   ON c.partition = s.partition AND c.tenant = s.tenant AND c.contact_id = s.contact_id
- WHEN MATCHED AND c.version = s.expected_version THEN UPDATE SET
-      version = s.expected_version + 1, stage = s.stage, seq = s.seq,
-      check_at = nullif(s.check_at, 'infinity'), state = substr(s.body, 1, s.state_bytes),
-      log = substr(s.body, s.state_bytes + 1, s.head_bytes) || substr(c.log, 1, s.log_keep)
-            || substr(s.body, s.state_bytes + s.head_bytes + 1)
- WHEN NOT MATCHED AND s.expected_version = $1 THEN INSERT
-      (partition, tenant, contact_id, version, stage, seq, check_at, state, log)
-      VALUES (s.partition, s.tenant, s.contact_id, 1, s.stage, s.seq,
-              nullif(s.check_at, 'infinity'), substr(s.body, 1, s.state_bytes),
-              substr(s.body, s.state_bytes + 1))
 """
 
 REVOKE: Final = """
@@ -105,6 +89,7 @@ async def apply(
     assert batch.moves, "a batch moves at least one partition"
     contacts = contact_rows(batch.contacts) if batch.contacts else b""
     history = history_rows(batch.history) if batch.history else b""
+    listings = listing_rows(batch.listings) if batch.listings else b""
     sums = flows.Sums()
     try:
         await fence.begin(
@@ -115,10 +100,16 @@ async def apply(
             idle_timeout_seconds=idle_timeout_seconds,
         )
         if contacts:
-            await _write_contacts(connection, contacts, len(batch.contacts))
+            await _copy(connection, "staged_contact", CONTACT_COLUMNS, contacts)
         if history:
             sums = await flows.count(connection, batch.history)
-            await _write_history(connection, history)
+        if listings:
+            hit(Failpoint.APPLY_BEFORE_LISTS)
+            await _copy(connection, "staged_listing", LISTING_COLUMNS, listings)
+        await apply_together.write(connection, batch, sums)
+        if history:  # after the contacts: whose version is another must not look like a bad row
+            hit(Failpoint.APPLY_BEFORE_HISTORY)
+            await _copy(connection, "stage_change", HISTORY_COLUMNS, history)
         await apply_lists.write(connection, batch)
         if batch.accounts is not None:
             await apply_accounts.write(connection, batch.accounts)
@@ -134,7 +125,6 @@ async def apply(
             await apply_erasures.write(connection, batch.erasures)
         if batch.activations or batch.sweeps:
             await models.write(connection, batch.activations, batch.sweeps)
-        await apply_ends.write(connection, batch, sums)
         hit(Failpoint.APPLY_BEFORE_COMMIT)
     except BaseException as failed:
         known = failed if isinstance(failed, FunnelError) else meaning(failed, "applying a batch")
@@ -149,30 +139,14 @@ async def apply(
     hit(Failpoint.APPLY_AFTER_COMMIT)
 
 
-async def _write_contacts(connection: asyncpg.Connection, packed: bytes, count: int) -> None:
+async def _copy(
+    connection: asyncpg.Connection, table: str, columns: Sequence[str], packed: bytes
+) -> None:
     _check_open(connection)
     await connection.copy_to_table(
-        "staged_contact",
+        table,
         source=memoryview(packed),  # type: ignore[arg-type] # a buffer will do; bytes are a path
-        columns=CONTACT_COLUMNS,
-        format="binary",
-    )
-    hit(Failpoint.APPLY_BEFORE_MERGE)
-    status = await connection.execute(_MERGE, _ABSENT)  # an argument: so it is prepared, once
-    if status != f"MERGE {count}":
-        raise Unclean(
-            f"{count} contacts were to change, PostgreSQL says {status}: rows have another version"
-            " than this incarnation remembers"
-        )
-
-
-async def _write_history(connection: asyncpg.Connection, packed: bytes) -> None:
-    hit(Failpoint.APPLY_BEFORE_HISTORY)
-    _check_open(connection)
-    await connection.copy_to_table(
-        "stage_change",
-        source=memoryview(packed),  # type: ignore[arg-type] # a buffer will do; bytes are a path
-        columns=HISTORY_COLUMNS,
+        columns=columns,
         format="binary",
     )
 

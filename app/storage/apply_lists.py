@@ -10,7 +10,6 @@ import asyncpg
 
 from app.domain.listing import Deals
 from app.domain.personal import FIELDS, search_key, turned
-from app.errors import Unclean
 from app.failpoints import Failpoint, hit
 from app.storage.copy_listing import LISTING_COLUMNS, listing_rows
 from app.storage.rows import ApplyBatch, DealsRow, ListingRow, ProfileRow
@@ -79,30 +78,13 @@ INSERT INTO open_deal (partition, tenant, contact_id, deal_id, amount, currency,
 
 
 async def write(connection: asyncpg.Connection, batch: ApplyBatch) -> None:
-    """Raises RowRejected, Unclean."""
-    if batch.listings:
-        await _write_listings(connection, batch.listings)
+    """What few batches have; their rows of the lists are merged together with the contacts."""
     if batch.profiles:
         rows = sorted(batch.profiles, key=lambda row: (row.partition, row.tenant, row.contact_id))
         hit(Failpoint.APPLY_BEFORE_LISTS)
         await connection.executemany(_PROFILE, list(map(_profile, rows)))
     if batch.deals:
         await _write_deals(connection, batch.deals)
-
-
-async def _write_listings(connection: asyncpg.Connection, rows: list[ListingRow]) -> None:
-    packed = listing_rows(rows)
-    hit(Failpoint.APPLY_BEFORE_LISTS)
-    await connection.copy_to_table(
-        "staged_listing",
-        source=memoryview(packed),  # type: ignore[arg-type] # a buffer will do; bytes are a path
-        columns=LISTING_COLUMNS,
-        format="binary",
-    )
-    hit(Failpoint.APPLY_BEFORE_LISTS)
-    status = await connection.execute(MERGE)
-    if status != f"MERGE {len(rows)}":
-        raise Unclean(f"{len(rows)} rows of lists were to be written, PostgreSQL says {status}")
 
 
 async def _write_deals(connection: asyncpg.Connection, rows: list[DealsRow]) -> None:

@@ -26,14 +26,15 @@ def no_epoch_check() -> None:
     history and segments each reject an apply that comes late. Any one of them hides the others'
     absence: a run with only the epoch, D and the versions gone found nothing.
     """
-    from app.storage import apply, fence, ownership
+    from app.storage import apply_together, fence, ownership
 
     cut = (
         " AND p.epoch = m.epoch",
         "AND p.batch_seq = m.expected_seq AND p.next_offsets = m.expected_offsets",
     )
     _replace(fence, "_MOVE", _without(fence._MOVE, cut))
-    _replace(apply, "_MERGE", _without(apply._MERGE, [" AND c.version = s.expected_version"]))
+    written = _without(apply_together._WRITE, [" AND c.version = s.expected_version"])
+    _replace(apply_together, "_WRITE", written)
 
     async def let_live(*_: Any) -> None:
         return None

@@ -18,8 +18,8 @@ from tests.failure.rig_reading import read
 PASSED_BY_ACCOUNTS = (
     Failpoint.LOAD_BEFORE_ACCOUNTS,
     Failpoint.APPLY_AFTER_FENCE,
+    Failpoint.APPLY_BEFORE_MERGE,
     Failpoint.APPLY_BEFORE_ACCOUNTS,
-    Failpoint.APPLY_BEFORE_SEGMENTS,
     Failpoint.APPLY_BEFORE_COMMIT,
     Failpoint.APPLY_AFTER_COMMIT,
     Failpoint.PUBLISH_BEFORE_SEND,

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.changes import SealedChunk
-from app.storage import apply, apply_ends, contacts, dead_letter_queries, ownership, queries
+from app.storage import apply_together, contacts, dead_letter_queries, ownership, queries
 from app.storage.days import ensure_segment_days
 from app.storage.dead_letter_queries import Wanted
 from app.storage.flows import Sums
@@ -190,7 +190,7 @@ async def test_staged_rows_are_gone_after_the_commit(mine: asyncpg.Connection) -
 
 async def test_contacts_are_merged_by_their_key(mine: asyncpg.Connection) -> None:
     """Whatever the statistics say: a staged batch has none."""
-    rows = await mine.fetch(f"EXPLAIN {apply._MERGE}", 0)
+    rows = await mine.fetch(f"EXPLAIN {apply_together.MERGE}")
     plan = "\n".join(row[0] for row in rows)
     assert "Nested Loop" in plan
     assert "Index Scan using contact_pkey" in plan
@@ -212,7 +212,7 @@ async def test_an_apply_does_not_hold_up_making_days(
     making = other.transaction()
     async with mine.transaction():
         written = batch(1, segments=[segment(1, datetime.now(UTC).date())])
-        await apply_ends.write(mine, written, Sums())
+        await apply_together.write(mine, written, Sums())
         await making.start()
         await other.execute("SET lock_timeout = '1s'")
         assert await ensure_segment_days(other, DAY, ahead=0)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from app.errors import Fenced, Poison, RowRejected, Unavailable, Unclean
 from app.failpoints import Failpoint
 from app.settings import Database
-from app.storage import apply, apply_ends, connect, fence, ownership
+from app.storage import apply, apply_together, connect, fence, ownership
 from app.storage.rows import ApplyBatch, CounterDelta
 from tests.storage.batches import (
     LANE,
@@ -200,7 +200,7 @@ def before(monkeypatch: pytest.MonkeyPatch, point: Failpoint, act: Callable[[], 
             act()
 
     monkeypatch.setattr(apply, "hit", hit)
-    monkeypatch.setattr(apply_ends, "hit", hit)
+    monkeypatch.setattr(apply_together, "hit", hit)
     monkeypatch.setattr(fence, "hit", hit)
 
 
@@ -210,7 +210,6 @@ POINTS = (
     Failpoint.APPLY_BEFORE_MERGE,
     Failpoint.APPLY_BEFORE_HISTORY,
     Failpoint.APPLY_BEFORE_DEAD_LETTERS,
-    Failpoint.APPLY_BEFORE_SEGMENTS,
     Failpoint.APPLY_BEFORE_COMMIT,
 )
 
