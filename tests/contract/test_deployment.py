@@ -3,12 +3,14 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
+from app import __version__
 from app.domain.topics import Topic
 from app.settings import load, name_of, paths
 
@@ -200,3 +202,8 @@ def test_manifests_are_what_the_api_server_takes() -> None:
         assert each["kind"] == "Namespace" or each["metadata"]["namespace"] == "funnel"
         if not each["apiVersion"].startswith("keda.sh/"):
             validation.validate(each, "1.34", strict=True)
+
+
+def test_a_process_knows_its_version_without_being_installed() -> None:
+    """An image has the code, and no package's metadata."""
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__
