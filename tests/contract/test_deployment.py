@@ -168,6 +168,18 @@ def test_schema_and_topics_come_before_the_roll_out(name: str) -> None:
     assert script.index(f"job/{name}") < script.index("rollout status")
 
 
+def test_what_older_releases_need_is_taken_away_after_the_roll_out_by_a_person() -> None:
+    job = one("Job", "finish")
+    assert job["metadata"]["labels"]["funnel/phase"] == "finish"
+    assert job["spec"]["suspend"] is True
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["migrate", "--finish"]
+    roll_out, finish = ((KUBERNETES / f"{n}.sh").read_text() for n in ("roll-out", "finish"))
+    assert re.search(r"delete job [a-z ]*finish", roll_out), "a job's image can't be changed"
+    assert "job/finish" not in roll_out
+    assert finish.index("rollout status") < finish.index("patch job finish")
+
+
 def test_everything_is_refused_on_the_network_but_what_is_said() -> None:
     nothing = one("NetworkPolicy", "nothing")["spec"]
     assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}

@@ -3,9 +3,10 @@
     python -m tests.failure.upgrade [--rate 5000] [--seed N] [--seconds S] [--settle S]
 
 Old is this tree, new a copy of it with migrations of its own (tests/failure/next_release.py). The
-course: expand, replace each worker by a new one, go back with one, go forward again, finish. Writes
-build/upgrade.json. Exit code 1 unless nothing was lost, repeated or out of order, each state is what
-the checker's oracle says, and no partition stood still for longer than the bound.
+course: expand, replace each worker by a new one, go back with one, go forward again, finish.
+
+Writes build/upgrade.json. Exit code 1 unless nothing was lost, repeated or out of order, each state
+is what the checker's oracle says, and no partition stood still for longer than the bound.
 """
 
 import argparse
