@@ -26,8 +26,9 @@ from app.storage.sessions import MIGRATING, older_than
 _LOCK: Final = 4_915_306_812  # any number, the same in every release
 
 LOCK_TIMEOUT_MS: Final = 500
-"""Whoever comes to a table after a migration that waits for it, waits for both; and a lane that
-dead-locks with one must not be the one that gives way, which is decided after a second."""
+"""Whoever comes to a table after a migration that waits for it, waits for both."""
+_HOLD_LANES: Final = "LOCK TABLE lane_partition IN EXCLUSIVE MODE"
+"""An apply writes there first. Held up here it holds no other table, so the two can't dead-lock."""
 TRIES_MAX: Final = 40
 PAUSE_SECONDS: Final = 0.5
 
@@ -77,6 +78,8 @@ async def _migrate(database: AsyncEngine, finish: bool) -> Migrated:
             if found is not None:
                 ahead = await _allowed(driver, ahead, needed(migrations), finish)
             if ahead:
+                if found is not None:
+                    await connection.execute(text(_HOLD_LANES))
                 await connection.run_sync(_upgrade, ahead[-1].revision)
             done = await _noted(connection, migrations)
             await ensure_segment_days(driver)

@@ -27,6 +27,7 @@ from typing import Any, Final, NamedTuple
 from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
 from app.storage.migrations import newest
 from tests.failure.checker import Report, check
+from tests.failure.envelope import INTERACTIONS
 from tests.failure.fleet import ROOT
 from tests.failure.next_release import make_next_release, numbered
 from tests.failure.pauses import Pauses
@@ -170,7 +171,8 @@ async def upgrade(
             await asyncio.sleep(WARM_UP_SECONDS)
             await course.run()
             assert not tasks[0].done(), "the traffic ended before the course"
-            behind = len(producing.acknowledged) - pauses.published
+            sent = sum(1 for topic, *_ in producing.acknowledged if topic == INTERACTIONS)
+            behind = sent - pauses.published
             producing.stop()
             await tasks[0]
             is_settled = await settle(stack.bootstrap_servers, PARTITIONS, DRAIN_SECONDS, say)
