@@ -65,6 +65,10 @@ chaos: $(STAMP) ## Kill everything for a while and check exactly-once -> build/c
 drills: $(STAMP) ## Restore a backup, lose a topic, resize the lane: real workers and traffic, checked
 	@$(BIN)/python -m pytest tests/drills $(ARGS)
 
+.PHONY: upgrade
+upgrade: $(STAMP) ## Roll old workers over to new ones under traffic and check it -> build/upgrade.json
+	@$(BIN)/python -m tests.failure.upgrade $(ARGS)
+
 .PHONY: simulate
 simulate: $(STAMP) ## Measure a what-if and a replay over a big history -> build/simulate.json
 	@$(BIN)/python -m tests.load.simulate $(ARGS)

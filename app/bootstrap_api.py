@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
 from mode import Service
 
+from app import __version__
 from app.api.access import Access
 from app.api.accounts import ACCOUNT_ROUTES
 from app.api.application import make_application
@@ -105,9 +105,9 @@ def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | 
         probes(readiness.health, metrics),
         access,
         parts=parts,
-        version=release(),
+        version=__version__,
         request_max_bytes=settings.api.request_max_bytes,
-        pages=[build_pages(settings, access, parts, release())],
+        pages=[build_pages(settings, access, parts, __version__)],
     )
     seconds = settings.api.request_timeout_seconds
     return Api(Edge(inner, request_timeout_seconds=seconds), close, live.service)
@@ -204,10 +204,3 @@ def _access(api: ApiSettings) -> Access:
         )
         jwts = JsonWebTokens(keys, Expected(api.jwt_issuer, api.jwt_audience, api.jwt_tenant_claim))
     return Access(read_tokens(api.tokens.get_secret_value()), jwts, is_open=api.access == "open")
-
-
-def release() -> str:
-    try:
-        return version("funnel-state-machine")
-    except PackageNotFoundError:
-        return "0"

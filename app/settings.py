@@ -70,7 +70,10 @@ class Kafka(Section):
     password: SecretStr = SecretStr("")
     group_id: str = "funnel"
     session_timeout_seconds: Seconds = 6.0
-    heartbeat_interval_seconds: Seconds = 1.0
+    heartbeat_interval_seconds: Seconds = Field(
+        default=0.3,
+        description="a member hears so much later of a rebalance, and all wait for the last one",
+    )
     rebalance_timeout_seconds: Seconds = 10.0
     request_timeout_seconds: Seconds = Field(
         default=4.0,

@@ -139,7 +139,7 @@ async def _prepare(settings: "Settings") -> None:
     from app.cli.topics import apply_topics
     from app.storage.migrate import migrate
 
-    await migrate(settings.database)
+    await migrate(settings.database, finish=True)  # nothing else runs on it
     await apply_topics(settings)
     await _coordinators_are_up(settings)
 

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
+from app import __version__
 from app.bootstrap import ACCOUNT_OUTPUTS, OUTPUTS
-from app.bootstrap_api import release
 from app.contract.messages import BINDING, messages_of
 from app.domain.topics import ACCOUNT_LANE_INPUTS, CONTACT_LANE_INPUTS
 from app.outbound.topics import Definition, load_definitions
@@ -28,7 +28,7 @@ def asyncapi() -> dict[str, Any]:
         "asyncapi": VERSION,
         "info": {
             "title": "Funnel",
-            "version": release(),
+            "version": __version__,
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0"},
         },

@@ -33,6 +33,7 @@ from app.handling.timers import Timers
 from app.handling.waiting import measure_waiting
 from app.storage import apply as applying
 from app.storage.connect import connect
+from app.storage.revision import check_revision
 
 HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
 FIRST_HOUSEKEEPING_SECONDS: Final = 60.0
@@ -85,6 +86,7 @@ class Incarnation:
                 await self._session() for _ in range(SESSIONS)
             ]
             hit(Failpoint.INCARNATION_BEFORE_CONNECT)
+            await check_revision(apply_on)  # an upgrade may have been finished meanwhile
             await applying.prepare(apply_on)
             decider = self._parts.decider(self._parts, self._lent(load_on))
             timers = None

@@ -11,7 +11,6 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
-from uuid import uuid4
 
 import structlog
 
@@ -22,6 +21,7 @@ from app.handling.incarnation import Incarnation
 from app.handling.parts import Parts
 from app.handling.stall import StallGuard
 from app.settings import Settings
+from app.storage.sessions import incarnation_id
 from app.telemetry.health import Health
 from app.telemetry.metrics import Metrics
 
@@ -121,7 +121,7 @@ class Lane:
             # The group may have given everything away meanwhile: what it said before is void.
             parts.source.rejoin()
             self._stall.forget()
-        owner = f"funnel-{uuid4().hex}"
+        owner = incarnation_id()
         incarnation = Incarnation(
             parts,
             owner,

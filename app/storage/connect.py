@@ -9,6 +9,7 @@ from app.errors import SettingsError, Unavailable
 from app.settings import Database
 from app.storage.access import database_access
 from app.storage.faults import DRIVER_ERRORS, described
+from app.storage.sessions import session_name
 
 POSTGRES_EPOCH: Final[Microseconds] = 946_684_800_000_000
 """2000-01-01T00:00:00Z, from which PostgreSQL counts its microseconds."""
@@ -29,14 +30,15 @@ async def connect(database: Database, *, application_name: str) -> asyncpg.Conne
     `application_name` is the incarnation id, so that a successor can end these sessions.
     Raises Unavailable.
     """
-    assert len(application_name.encode()) < 64, "PostgreSQL cuts an application_name at 63 bytes"
+    name = session_name(application_name)
+    assert len(name.encode()) < 64, "PostgreSQL cuts an application_name at 63 bytes"
     try:
         connection: asyncpg.Connection = await asyncpg.connect(
             **database_access(database),
             # the server gives up first; this is for a server that no longer answers
             command_timeout=database.transaction_timeout_seconds + database.connect_timeout_seconds,
             max_cached_statement_lifetime=0,
-            server_settings={**_PLANNER, "application_name": application_name},
+            server_settings={**_PLANNER, "application_name": name},
         )
     except asyncpg.ClientConfigurationError as wrong:
         raise SettingsError(f"FUNNEL_DATABASE__URL: {wrong}") from None

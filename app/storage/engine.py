@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from app.settings import Database
 from app.storage.access import database_access
 from app.storage.faults import DRIVER_ERRORS, reading
+from app.storage.sessions import session_name
 
 POOL_KEPT: Final = 5
 POOL_MAX: Final = 15
@@ -26,7 +27,10 @@ def engine(database: Database | str, *, application_name: str = "funnel") -> Asy
     async def connect() -> asyncpg.Connection:
         return await asyncpg.connect(
             **database_access(settings),
-            server_settings={"application_name": application_name, "timezone": "UTC"},
+            server_settings={
+                "application_name": session_name(application_name),
+                "timezone": "UTC",
+            },
         )
 
     return create_async_engine(

@@ -27,6 +27,7 @@ _TAKE_OUT: Final = "SELECT, DELETE"
 
 RIGHTS: Final[Mapping[str, Mapping[Role, str]]] = {
     "alembic_version": {Role.WORKER: _READ, Role.API: _READ, Role.WEBHOOKS: _READ},
+    "revision_floor": {Role.WORKER: _READ, Role.API: _READ, Role.WEBHOOKS: _READ},
     "lane": {Role.WORKER: _ADD, Role.API: _READ},
     "lane_partition": {Role.WORKER: _WRITE, Role.API: _READ},
     "segment": {

@@ -544,6 +544,13 @@ delivery = Table(
     comment="body and digests only while pending; then what is left names nobody",
 )
 
+revision_floor = Table(
+    "revision_floor",
+    metadata,
+    _must("floor", Text),
+    comment="one row: the oldest revision whose release may run; funnel migrate writes it",
+)
+
 catch_up = Table(
     "catch_up",
     metadata,

@@ -1,7 +1,6 @@
 """The metrics of one process, built from the catalogue into a registry of their own."""
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,6 +12,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from app import __version__
 from app.telemetry.catalogue import CATALOGUE, PREFIX, Metric
 
 
@@ -63,7 +63,7 @@ class Metrics:
         for metric in CATALOGUE:
             setattr(self, metric.attribute, _build(metric, self.registry))
         ProcessCollector(registry=self.registry)
-        self.build_info.labels(_release(), platform.python_version()).set(1)
+        self.build_info.labels(__version__, platform.python_version()).set(1)
 
     def exposition(self) -> bytes:
         """All of them in Prometheus's text format."""
@@ -81,10 +81,3 @@ def _build(metric: Metric, registry: CollectorRegistry) -> Counter | Gauge | His
             return Histogram(
                 name, metric.meaning, metric.labels, registry=registry, buckets=metric.buckets
             )
-
-
-def _release() -> str:
-    try:
-        return version("funnel-state-machine")
-    except PackageNotFoundError:
-        return "unknown"

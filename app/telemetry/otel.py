@@ -8,7 +8,6 @@ Attributes say how many and where, never who.
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from importlib.metadata import version
 from itertools import islice
 from typing import Any, Final
 
@@ -20,6 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from app import __version__
 from app.settings import Tracing as Settings
 from app.telemetry.tracing import Tracing
 
@@ -33,7 +33,7 @@ def exporting(settings: Settings) -> TracerProvider:
         resource=Resource.create(
             {
                 "service.name": settings.service_name,
-                "service.version": version("funnel-state-machine"),
+                "service.version": __version__,
             }
         ),
         sampler=ParentBased(TraceIdRatioBased(settings.sample_ratio)),

@@ -3,12 +3,14 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import yaml
 
+from app import __version__
 from app.domain.topics import Topic
 from app.settings import load, name_of, paths
 
@@ -166,6 +168,18 @@ def test_schema_and_topics_come_before_the_roll_out(name: str) -> None:
     assert script.index(f"job/{name}") < script.index("rollout status")
 
 
+def test_what_older_releases_need_is_taken_away_after_the_roll_out_by_a_person() -> None:
+    job = one("Job", "finish")
+    assert job["metadata"]["labels"]["funnel/phase"] == "finish"
+    assert job["spec"]["suspend"] is True
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["migrate", "--finish"]
+    roll_out, finish = ((KUBERNETES / f"{n}.sh").read_text() for n in ("roll-out", "finish"))
+    assert re.search(r"delete job [a-z ]*finish", roll_out), "a job's image can't be changed"
+    assert "job/finish" not in roll_out
+    assert finish.index("rollout status") < finish.index("patch job finish")
+
+
 def test_everything_is_refused_on_the_network_but_what_is_said() -> None:
     nothing = one("NetworkPolicy", "nothing")["spec"]
     assert nothing == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
@@ -200,3 +214,8 @@ def test_manifests_are_what_the_api_server_takes() -> None:
         assert each["kind"] == "Namespace" or each["metadata"]["namespace"] == "funnel"
         if not each["apiVersion"].startswith("keda.sh/"):
             validation.validate(each, "1.34", strict=True)
+
+
+def test_a_process_knows_its_version_without_being_installed() -> None:
+    """An image has the code, and no package's metadata."""
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == __version__

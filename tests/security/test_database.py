@@ -13,6 +13,7 @@ from app.storage.engine import engine, reaching
 from app.storage.grants import RIGHTS, Role
 from app.storage.migrate import migrate
 from app.storage.ownership import terminate_sessions
+from app.storage.sessions import incarnation_id, older_than
 from app.storage.tables import metadata
 from tests.security.certificates import Authority
 from tests.security.secured_postgres import SecuredPostgres
@@ -147,11 +148,19 @@ async def test_a_worker_makes_the_segments_days_through_the_owners_function(
 
 async def test_a_worker_ends_the_sessions_of_another(postgres: SecuredPostgres) -> None:
     database = postgres.access("funnel_worker")
-    fenced = await connect(database, application_name="funnel-fenced")
-    mine = await connect(database, application_name="funnel-mine")
-    assert await terminate_sessions(mine, "funnel-fenced") == 1
+    fenced = await connect(database, application_name=(owner := incarnation_id()))
+    mine = await connect(database, application_name=incarnation_id())
+    assert await terminate_sessions(mine, owner) == 1
     fenced.terminate()
     await mine.close()
+
+
+async def test_who_migrates_sees_processes_of_older_releases(postgres: SecuredPostgres) -> None:
+    worker = await connect(postgres.access("funnel_worker"), application_name="funnel-0001-x")
+    owner = await connect(postgres.access("funnel_owner"), application_name="funnel-migrate")
+    assert await older_than(owner, "0002") == {"funnel-0001-x": 1}
+    await worker.close()
+    await owner.close()
 
 
 async def test_rights_that_are_not_said_any_more_are_taken_back(postgres: SecuredPostgres) -> None:

@@ -90,7 +90,7 @@ async def test_a_database_that_was_away_is_waited_for(hooks: Hooks, receiver: Re
     await hooks.subscribe(receiver)
     ends = (
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-        " WHERE application_name = 'funnel-webhooks' AND datname = current_database()"
+        " WHERE application_name LIKE 'funnel-webhooks-%' AND datname = current_database()"
     )
     async with hooks.running() as (role,):
         receiver.may_answer.clear()
