@@ -43,6 +43,7 @@ class Failpoint(StrEnum):
     SWEEP_BEFORE_CONTACTS = "sweep.before_contacts"
     APPLY_BEFORE_BEGIN = "apply.before_begin"
     APPLY_AFTER_FENCE = "apply.after_fence"
+    APPLY_BEFORE_CONTACTS = "apply.before_contacts"
     APPLY_BEFORE_MERGE = "apply.before_merge"
     APPLY_BEFORE_HISTORY = "apply.before_history"
     APPLY_BEFORE_ACCOUNTS = "apply.before_accounts"

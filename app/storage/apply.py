@@ -100,6 +100,7 @@ async def apply(
             idle_timeout_seconds=idle_timeout_seconds,
         )
         if contacts:
+            hit(Failpoint.APPLY_BEFORE_CONTACTS)
             await _copy(connection, "staged_contact", CONTACT_COLUMNS, contacts)
         if history:
             sums = await flows.count(connection, batch.history)

@@ -27,13 +27,13 @@ from typing import Any, Final, NamedTuple
 from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
 from app.storage.migrations import newest
 from tests.failure.checker import Report, check
+from tests.failure.commands import environment_of
 from tests.failure.envelope import INTERACTIONS
 from tests.failure.fleet import ROOT
 from tests.failure.next_release import make_next_release, numbered
 from tests.failure.pauses import Pauses
 from tests.failure.reading import observe
 from tests.failure.rolling import Rollout, owners
-from tests.failure.commands import environment_of
 from tests.failure.run import PARTITIONS, _printer
 from tests.failure.settling import settle
 from tests.failure.steady import SteadyProducing

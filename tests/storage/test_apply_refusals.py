@@ -207,6 +207,7 @@ def before(monkeypatch: pytest.MonkeyPatch, point: Failpoint, act: Callable[[], 
 POINTS = (
     Failpoint.APPLY_BEFORE_BEGIN,
     Failpoint.APPLY_AFTER_FENCE,
+    Failpoint.APPLY_BEFORE_CONTACTS,
     Failpoint.APPLY_BEFORE_MERGE,
     Failpoint.APPLY_BEFORE_HISTORY,
     Failpoint.APPLY_BEFORE_DEAD_LETTERS,
