@@ -9,6 +9,9 @@ from mode import Service
 
 from app.api.access import Access
 from app.api.accounts import ACCOUNT_ROUTES
+from app.api.activating import Activating
+from app.api.activation_reading import ActivationReading, Timelines
+from app.api.activations import ACTIVATION_ROUTES, Activations
 from app.api.application import make_application
 from app.api.checking import Checker
 from app.api.command_log import CommandLog
@@ -28,7 +31,9 @@ from app.api.lag import LagReading, LaneTopics
 from app.api.lists import LIST_ROUTES, Lists
 from app.api.live_counts import LIVE_ROUTES
 from app.api.live_stream import STREAM_ROUTES
-from app.api.models import MODEL_ROUTES, ModelFiles
+from app.api.model_files import ModelFiles
+from app.api.model_library import KeptModels, ModelLibrary
+from app.api.models import MODEL_ROUTES
 from app.api.operations import OPERATION_ROUTES
 from app.api.partitions import PARTITION_ROUTES, PartitionReading
 from app.api.probes import probes
@@ -47,7 +52,7 @@ from app.domain.timeline import Ruling
 from app.domain.topics import CONTACT_LANE_INPUTS
 from app.inbound.decoding import make_decoder
 from app.models import load_rules
-from app.runtime.ruling import deciding_models, ruling_of
+from app.runtime.ruling import deciding_models, latest_of, ruling_of
 from app.runtime.web import WebService
 from app.settings import Api as ApiSettings
 from app.settings import Settings
@@ -67,6 +72,7 @@ ROUTES = (
     *LIST_ROUTES,
     *FUNNEL_ROUTES,
     *MODEL_ROUTES,
+    *ACTIVATION_ROUTES,
     *SIMULATION_ROUTES,
     *WEBHOOK_ROUTES,
     *OPERATION_ROUTES,
@@ -146,11 +152,17 @@ def _parts(
     async def deciding(tenant: str) -> list[Rules]:
         return await deciding_models(database.engine, settings, tenant)
 
+    async def latest(tenant: str) -> list[Rules]:
+        return await latest_of(database.engine, settings, tenant)
+
     async def in_force(tenant: str) -> Rules:
         return (await ruling(tenant, 0)).at(now())
 
     checker = make_checker(settings, TenantTypes(deciding, time.monotonic))
-    models = ModelFiles(settings.model, settings.models_dir)
+    models = ModelLibrary(
+        ModelFiles(settings.model, settings.models_dir),
+        KeptModels(database, models_max=settings.api.models_max),
+    )
     lanes = [
         LaneTopics(lane, given.kafka.group_id, INPUTS[lane])
         for lane, given in zip(INPUTS, (settings, for_accounts(settings)), strict=True)
@@ -158,6 +170,14 @@ def _parts(
     batch_max = settings.api.batch_max_interactions
     command_log = CommandLog(database, waits_max=settings.commands.waits_max)
     live = live or build_live(settings, database.engine, Metrics())
+    commands = Commands(
+        checker,
+        intake,
+        command_log,
+        wait_max_seconds=min(
+            settings.commands.wait_max_seconds, settings.api.request_timeout_seconds / 2
+        ),
+    )
     return {
         "database": database,
         "intake": intake,
@@ -169,14 +189,13 @@ def _parts(
         "publishing": Publishing(checker, intake, batch_max=batch_max),
         "simulations": build_simulations(settings),
         "command_log": command_log,
-        "commands": Commands(
-            checker,
-            intake,
-            command_log,
-            wait_max_seconds=min(
-                settings.commands.wait_max_seconds, settings.api.request_timeout_seconds / 2
-            ),
+        "commands": commands,
+        "activations": Activations(
+            models,
+            Activating(database.engine, latest, intake, now, models_max=settings.api.models_max),
+            commands,
         ),
+        "activation_reading": ActivationReading(Timelines(database), command_log, now),
         "streaming": live.streaming,
         "counts": live.counts,
         "subscriptions": Subscriptions(database, settings.webhooks),

@@ -226,6 +226,7 @@ class Api(Section):
         " Empty: each makes its own, and sessions end with it",
     )
     session_max_age_seconds: Seconds = Field(default=43_200.0, description="then sign in again")
+    models_max: PositiveInt = Field(default=200, description="of a tenant's own, uploaded ones")
     simulations_max: PositiveInt = Field(default=1, description="what-ifs that run at once")
     simulation_processes: PositiveInt = 1
     simulations_kept_max: PositiveInt = Field(default=50, description="results, the latest")
