@@ -192,7 +192,14 @@ def _parts(
         "commands": commands,
         "activations": Activations(
             models,
-            Activating(database.engine, latest, intake, now, models_max=settings.api.models_max),
+            Activating(
+                database.engine,
+                latest,
+                intake,
+                now,
+                notice_seconds=settings.commands.activation_notice_seconds,
+                models_max=settings.api.models_max,
+            ),
             commands,
         ),
         "activation_reading": ActivationReading(Timelines(database), command_log, now),

@@ -175,6 +175,11 @@ class Commands(Section):
     wait_max_seconds: Seconds = Field(
         default=10.0, description="of Prefer: wait; half of api.request_timeout_seconds at most"
     )
+    activation_notice_seconds: Seconds = Field(
+        default=60.0,
+        description="a model that is activated decides so long after that: by then every partition"
+        " must have heard of it",
+    )
     waits_max: PositiveInt = Field(
         default=200, description="who may wait at once; others are answered without waiting"
     )

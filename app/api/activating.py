@@ -27,8 +27,6 @@ from app.storage import model_queries, model_versions
 from app.storage.models import ActivationRow, StoredModel
 
 LANE: Final = "contacts"
-NOTICE_SECONDS: Final = 60.0
-"""Ahead, so that every partition has heard of it by then."""
 SECOND: Final = 1_000_000
 
 
@@ -74,11 +72,12 @@ class Activating:
         to: EveryPartition,
         clock: Callable[[], Microseconds],
         *,
+        notice_seconds: float,
         topic: str = Topic.COMMANDS,
-        notice_seconds: float = NOTICE_SECONDS,
         models_max: int = model_versions.KEPT_MAX,
     ) -> None:
-        """`latest`: the models that were activated last for a tenant. `models_max`: of a tenant."""
+        """`latest`: the models that were activated last for a tenant. `notice_seconds`: ahead, so
+        that every partition has heard of it by then. `models_max`: of a tenant."""
         self._engine = engine
         self._latest = latest
         self._to = to

@@ -114,7 +114,8 @@ async def ask(
         async def latest(of: str) -> "list[Rules]":
             return await latest_of(engine, settings, of)
 
-        activating = Activating(engine, latest, to, now, **different)
+        usual = {"notice_seconds": settings.commands.activation_notice_seconds}
+        activating = Activating(engine, latest, to, now, **{**usual, **different})
         async with activating.alone(tenant):
             standing = await activating.prepare(tenant, loaded.definition, actor)
             asked = activating.asked(tenant, standing, mode, str(uuid4()))

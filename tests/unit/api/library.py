@@ -58,7 +58,7 @@ class Prepared(Activating):
     busy = False
 
     def __init__(self, to: "Everywhere") -> None:
-        super().__init__(None, _nothing, to, lambda: self.now)  # type: ignore[arg-type]
+        super().__init__(None, _nothing, to, lambda: self.now, notice_seconds=60)  # type: ignore[arg-type]
         self.now = AT
         self.rows = []
 
