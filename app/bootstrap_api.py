@@ -1,7 +1,8 @@
 """The composition root of the role `api`: plain constructor calls, nothing is decided here."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from app.api.accounts import ACCOUNT_ROUTES
 from app.api.activating import Activating
 from app.api.activation_reading import ActivationReading, Timelines
 from app.api.activations import ACTIVATION_ROUTES, Activations
-from app.api.application import make_application
+from app.api.application import make_application, make_probes
 from app.api.checking import Checker
 from app.api.command_log import CommandLog
 from app.api.command_reading import COMMAND_READING_ROUTES
@@ -89,6 +90,8 @@ class Api(NamedTuple):
     """Lets go of the connections."""
     live: Service
     """What its stream and counts are fed by."""
+    probes: Edge | None
+    """Of the private port, where one is set; else the application has them."""
 
 
 def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | None = None) -> Api:
@@ -106,9 +109,10 @@ def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | 
         await database.close()
 
     access, parts = _access(settings.api), _parts(settings, database, intake, live)
+    probing, is_apart = probes(readiness.health, metrics), settings.api.probes_port is not None
     inner = make_application(
         ROUTES,
-        probes(readiness.health, metrics),
+        [] if is_apart else probing,
         access,
         parts=parts,
         version=release(),
@@ -116,14 +120,21 @@ def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | 
         pages=[build_pages(settings, access, parts, release())],
     )
     seconds = settings.api.request_timeout_seconds
-    return Api(Edge(inner, request_timeout_seconds=seconds), close, live.service)
+    apart = Edge(make_probes(probing), request_timeout_seconds=seconds) if is_apart else None
+    return Api(Edge(inner, request_timeout_seconds=seconds), close, live.service, apart)
 
 
-class ApiServices(NamedTuple):
+@dataclass(frozen=True)
+class ApiServices:
     """The role as services of the shell, in the order of their start."""
 
     web: WebService
     live: Service
+    probes: WebService | None
+    """Of the private port."""
+
+    def __iter__(self) -> Iterator[Service]:
+        return iter(filter(None, (self.web, self.live, self.probes)))
 
 
 def build_api_services(
@@ -138,7 +149,24 @@ def build_api_services(
         port=settings.api.port,
         drain_timeout_seconds=settings.lane.drain_timeout_seconds,
     )
-    return ApiServices(web, api.live)
+    return ApiServices(
+        web, api.live, None if api.probes is None else _private(settings, api.probes)
+    )
+
+
+def _private(settings: Settings, application: Edge) -> WebService:
+    async def nothing_held() -> None:
+        return
+
+    assert settings.api.probes_port is not None
+    return WebService(
+        application,
+        nothing_held,
+        host=settings.api.probes_host,
+        port=settings.api.probes_port,
+        drain_timeout_seconds=settings.lane.drain_timeout_seconds,
+        setting="FUNNEL_API__PROBES_PORT",
+    )
 
 
 def _parts(

@@ -206,6 +206,12 @@ class Api(Section):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8081
+    probes_host: str = "127.0.0.1"
+    probes_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        default=None,
+        description="a private port: /livez, /readyz, /healthz and /metrics are there alone."
+        " None: on `port`, open to everybody",
+    )
     access: Literal["tokens", "open"] = Field(
         default="tokens", description="open: everybody may do everything; on loopback only"
     )
