@@ -1,7 +1,8 @@
 """The composition root of the role `api`: plain constructor calls, nothing is decided here."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mode import Service
@@ -9,7 +10,10 @@ from mode import Service
 from app import __version__
 from app.api.access import Access
 from app.api.accounts import ACCOUNT_ROUTES
-from app.api.application import make_application
+from app.api.activating import Activating
+from app.api.activation_reading import ActivationReading, Timelines
+from app.api.activations import ACTIVATION_ROUTES, Activations
+from app.api.application import make_application, make_probes
 from app.api.checking import Checker
 from app.api.command_log import CommandLog
 from app.api.command_reading import COMMAND_READING_ROUTES
@@ -28,7 +32,9 @@ from app.api.lag import LagReading, LaneTopics
 from app.api.lists import LIST_ROUTES, Lists
 from app.api.live_counts import LIVE_ROUTES
 from app.api.live_stream import STREAM_ROUTES
-from app.api.models import MODEL_ROUTES, ModelFiles
+from app.api.model_files import ModelFiles
+from app.api.model_library import KeptModels, ModelLibrary
+from app.api.models import MODEL_ROUTES
 from app.api.operations import OPERATION_ROUTES
 from app.api.partitions import PARTITION_ROUTES, PartitionReading
 from app.api.probes import probes
@@ -47,7 +53,7 @@ from app.domain.timeline import Ruling
 from app.domain.topics import CONTACT_LANE_INPUTS
 from app.inbound.decoding import make_decoder
 from app.models import load_rules
-from app.runtime.ruling import deciding_models, ruling_of
+from app.runtime.ruling import deciding_models, latest_of, ruling_of
 from app.runtime.web import WebService
 from app.settings import Api as ApiSettings
 from app.settings import Settings
@@ -67,6 +73,7 @@ ROUTES = (
     *LIST_ROUTES,
     *FUNNEL_ROUTES,
     *MODEL_ROUTES,
+    *ACTIVATION_ROUTES,
     *SIMULATION_ROUTES,
     *WEBHOOK_ROUTES,
     *OPERATION_ROUTES,
@@ -83,6 +90,8 @@ class Api(NamedTuple):
     """Lets go of the connections."""
     live: Service
     """What its stream and counts are fed by."""
+    probes: Edge | None
+    """Of the private port, where one is set; else the application has them."""
 
 
 def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | None = None) -> Api:
@@ -100,9 +109,10 @@ def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | 
         await database.close()
 
     access, parts = _access(settings.api), _parts(settings, database, intake, live)
+    probing, is_apart = probes(readiness.health, metrics), settings.api.probes_port is not None
     inner = make_application(
         ROUTES,
-        probes(readiness.health, metrics),
+        [] if is_apart else probing,
         access,
         parts=parts,
         version=__version__,
@@ -110,14 +120,21 @@ def build_api(settings: Settings, metrics: Metrics, also: Mapping[str, Check] | 
         pages=[build_pages(settings, access, parts, __version__)],
     )
     seconds = settings.api.request_timeout_seconds
-    return Api(Edge(inner, request_timeout_seconds=seconds), close, live.service)
+    apart = Edge(make_probes(probing), request_timeout_seconds=seconds) if is_apart else None
+    return Api(Edge(inner, request_timeout_seconds=seconds), close, live.service, apart)
 
 
-class ApiServices(NamedTuple):
+@dataclass(frozen=True)
+class ApiServices:
     """The role as services of the shell, in the order of their start."""
 
     web: WebService
     live: Service
+    probes: WebService | None
+    """Of the private port."""
+
+    def __iter__(self) -> Iterator[Service]:
+        return iter(filter(None, (self.web, self.live, self.probes)))
 
 
 def build_api_services(
@@ -132,7 +149,24 @@ def build_api_services(
         port=settings.api.port,
         drain_timeout_seconds=settings.lane.drain_timeout_seconds,
     )
-    return ApiServices(web, api.live)
+    return ApiServices(
+        web, api.live, None if api.probes is None else _private(settings, api.probes)
+    )
+
+
+def _private(settings: Settings, application: Edge) -> WebService:
+    async def nothing_held() -> None:
+        return
+
+    assert settings.api.probes_port is not None
+    return WebService(
+        application,
+        nothing_held,
+        host=settings.api.probes_host,
+        port=settings.api.probes_port,
+        drain_timeout_seconds=settings.lane.drain_timeout_seconds,
+        setting="FUNNEL_API__PROBES_PORT",
+    )
 
 
 def _parts(
@@ -146,11 +180,17 @@ def _parts(
     async def deciding(tenant: str) -> list[Rules]:
         return await deciding_models(database.engine, settings, tenant)
 
+    async def latest(tenant: str) -> list[Rules]:
+        return await latest_of(database.engine, settings, tenant)
+
     async def in_force(tenant: str) -> Rules:
         return (await ruling(tenant, 0)).at(now())
 
     checker = make_checker(settings, TenantTypes(deciding, time.monotonic))
-    models = ModelFiles(settings.model, settings.models_dir)
+    models = ModelLibrary(
+        ModelFiles(settings.model, settings.models_dir),
+        KeptModels(database, models_max=settings.api.models_max),
+    )
     lanes = [
         LaneTopics(lane, given.kafka.group_id, INPUTS[lane])
         for lane, given in zip(INPUTS, (settings, for_accounts(settings)), strict=True)
@@ -158,6 +198,14 @@ def _parts(
     batch_max = settings.api.batch_max_interactions
     command_log = CommandLog(database, waits_max=settings.commands.waits_max)
     live = live or build_live(settings, database.engine, Metrics())
+    commands = Commands(
+        checker,
+        intake,
+        command_log,
+        wait_max_seconds=min(
+            settings.commands.wait_max_seconds, settings.api.request_timeout_seconds / 2
+        ),
+    )
     return {
         "database": database,
         "intake": intake,
@@ -169,14 +217,20 @@ def _parts(
         "publishing": Publishing(checker, intake, batch_max=batch_max),
         "simulations": build_simulations(settings),
         "command_log": command_log,
-        "commands": Commands(
-            checker,
-            intake,
-            command_log,
-            wait_max_seconds=min(
-                settings.commands.wait_max_seconds, settings.api.request_timeout_seconds / 2
+        "commands": commands,
+        "activations": Activations(
+            models,
+            Activating(
+                database.engine,
+                latest,
+                intake,
+                now,
+                notice_seconds=settings.commands.activation_notice_seconds,
+                models_max=settings.api.models_max,
             ),
+            commands,
         ),
+        "activation_reading": ActivationReading(Timelines(database), command_log, now),
         "streaming": live.streaming,
         "counts": live.counts,
         "subscriptions": Subscriptions(database, settings.webhooks),

@@ -178,6 +178,11 @@ class Commands(Section):
     wait_max_seconds: Seconds = Field(
         default=10.0, description="of Prefer: wait; half of api.request_timeout_seconds at most"
     )
+    activation_notice_seconds: Seconds = Field(
+        default=60.0,
+        description="a model that is activated decides so long after that: by then every partition"
+        " must have heard of it",
+    )
     waits_max: PositiveInt = Field(
         default=200, description="who may wait at once; others are answered without waiting"
     )
@@ -204,6 +209,12 @@ class Api(Section):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8081
+    probes_host: str = "127.0.0.1"
+    probes_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        default=None,
+        description="a private port: /livez, /readyz, /healthz and /metrics are there alone."
+        " None: on `port`, open to everybody",
+    )
     access: Literal["tokens", "open"] = Field(
         default="tokens", description="open: everybody may do everything; on loopback only"
     )
@@ -229,6 +240,7 @@ class Api(Section):
         " Empty: each makes its own, and sessions end with it",
     )
     session_max_age_seconds: Seconds = Field(default=43_200.0, description="then sign in again")
+    models_max: PositiveInt = Field(default=200, description="of a tenant's own, uploaded ones")
     simulations_max: PositiveInt = Field(default=1, description="what-ifs that run at once")
     simulation_processes: PositiveInt = 1
     simulations_kept_max: PositiveInt = Field(default=50, description="results, the latest")

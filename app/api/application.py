@@ -52,6 +52,16 @@ def make_application(
     )
 
 
+def make_probes(probes: Sequence[HTTPRouteHandler]) -> Litestar:
+    """For a private port: open to whoever reaches it."""
+    return Litestar(
+        route_handlers=list(probes),
+        exception_handlers=HANDLERS,  # type: ignore[arg-type]  # each takes its own exception
+        openapi_config=None,
+        on_app_init=[_without_logging],
+    )
+
+
 _OF_THE_REQUEST = {
     "principal": Provide(principal_of, sync_to_thread=False),
     "key": Provide(contact_key, sync_to_thread=False),

@@ -4,10 +4,11 @@ import msgspec
 
 from app.api.command_types import COMMANDS
 from app.domain.command_outcome import CommandState
+from app.domain.rewriting import ACTIVATED
 from app.domain.timestamps import format_rfc3339
 from app.storage.command_queries import StoredCommand
 
-_NAMES = {kind.type: name for name, kind in COMMANDS.items()}
+_NAMES = {kind.type: name for name, kind in COMMANDS.items()} | {ACTIVATED: "activate"}
 
 
 class CommandMove(msgspec.Struct, frozen=True):
@@ -32,11 +33,12 @@ class Command(msgspec.Struct, frozen=True):
     """Of a refused one `reason` and `message` say why. It had no effect, but stays in the contact's
     timeline: what comes to be known later may give it one."""
     command: str | None
-    """null: a type that can't be sent here."""
+    """null: a type that can't be sent here. `activate`: of a model, POST
+    /v1/models/{model}/activate; what became of it stands at /v1/activations/{command_id}."""
     type: str
     """Of the interaction."""
     contact_id: str | None
-    """null: the contact was erased."""
+    """null: the contact was erased, or it is about a model."""
     actor: str
     scope: str | None
     """By which the token was allowed to; null: it did not come through here."""

@@ -5,6 +5,7 @@ again, it is a duplicate to the lane and changes nothing. It is noted before it 
 what is known even if Kafka never has it, and a key can't be used for two decisions.
 """
 
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Annotated, Any, Final
 
@@ -99,13 +100,18 @@ class Commands:
             detail = f"{checked.field}: {checked.detail}"
             raise Problem(422, checked.reason or "wrong-field", detail, errors=[checked])
         fingerprint = fingerprint_of(idempotency_key, contact_id, body)
-        stored = await self._log.note(_new(principal, id_, contact_id, kind, fingerprint))
-        if stored.fingerprint not in (None, fingerprint):
-            raise _reused()
+        stored = await self.note(_new(principal, id_, contact_id, kind, fingerprint))
         if stored.state is CommandState.PENDING:  # perhaps it was noted, and never sent
             await self._intake.put(
                 [Outgoing(Topic.COMMANDS, checked.tenant, checked.contact_id, value)]
             )
+        return stored
+
+    async def note(self, new: NewCommand) -> StoredCommand:
+        """What stands under its id from now on. Problem 422: another decision; Unavailable."""
+        stored = await self._log.note(new)
+        if stored.fingerprint not in (None, new.fingerprint):
+            raise _reused()
         return stored
 
     async def wait(self, sent: StoredCommand, seconds: int) -> tuple[StoredCommand, int | None]:
@@ -118,6 +124,19 @@ class Commands:
         if not seconds or not waits.has_room:
             return sent, None
         return await waits.decided(sent.tenant, sent.command_id, seconds) or sent, seconds
+
+    async def preferred(
+        self, sent: StoredCommand, prefer: Sequence[str]
+    ) -> tuple[StoredCommand, int, dict[str, str]]:
+        """Waited for where the Prefer headers ask for it; the answer's status and headers."""
+        wanted = wait_of(prefer)
+        if wanted is None:
+            return sent, 202, {}
+        found, waited = await self.wait(sent, wanted)
+        if waited is None:
+            return found, 202, {}
+        status = 202 if found.state is CommandState.PENDING else 200
+        return found, status, {"preference-applied": f"wait={waited}"}
 
 
 def _new(
@@ -132,13 +151,16 @@ def _new(
 def fingerprint_of(idempotency_key: str, contact_id: str, body: CommandBody) -> bytes:
     """The same for the same decision. Kept after an erasure: who does not have the key can't try
     out of whom it is."""
-    parts = [idempotency_key, contact_id, body]
+    return fingerprint(idempotency_key, contact_id, body)
+
+
+def fingerprint(*parts: Any) -> bytes:
     return blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).digest()
 
 
 def _reused() -> Problem:
     detail = (
-        "was used for another decision (contact, command, data or time differ): take a new key for"
+        "was used for another decision (about what, which or when differs): take a new key for"
         " each decision, and the same one only to send it again"
     )
     errors = [FieldError("Idempotency-Key", detail)]
@@ -178,14 +200,8 @@ async def command(
     media_type_of(request, ("application/json",))
     body = _read(await request.body())
     sent = await commands.send(principal, key, idempotency_key, body)
-    headers = {"location": f"/v1/commands/{sent.command_id}"}
-    wanted = wait_of(request.headers.getall("prefer", []))
-    status = 202
-    if wanted is not None:
-        sent, waited = await commands.wait(sent, wanted)
-        if waited is not None:
-            headers["preference-applied"] = f"wait={waited}"
-            status = 202 if sent.state is CommandState.PENDING else 200
+    sent, status, headers = await commands.preferred(sent, request.headers.getall("prefer", []))
+    headers["location"] = f"/v1/commands/{sent.command_id}"
     return Response(command_answer(sent), status_code=status, headers=headers)
 
 

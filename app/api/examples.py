@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from app.api.account_shapes import Account, AccountAnswer, AccountPage, Member
+from app.api.activation_shapes import Activation, ActivationList, ActivationState
 from app.api.command_shapes import Command, CommandMove, CommandPage
 from app.api.contacts import History, Timer, TimersAnswer
 from app.api.dead_letter_shapes import DeadLetter, DeadLetterDetail, DeadLetterPage
@@ -22,7 +23,14 @@ from app.api.funnel_shapes import (
 from app.api.lag import PartitionLag
 from app.api.list_shapes import ContactItem, ContactPage, Profile
 from app.api.live_counts import LiveAnswer, Span, TransitionCount, WindowCount
-from app.api.models import Finding, LintAnswer, ModelEntry, ModelList
+from app.api.model_shapes import (
+    MODEL_EXAMPLE,
+    Finding,
+    LintAnswer,
+    ModelAnswer,
+    ModelEntry,
+    ModelList,
+)
 from app.api.operations import Lag
 from app.api.partitions import Halt, LanePartition, LanePartitions
 from app.api.problems import FieldError
@@ -221,8 +229,32 @@ _DELIVERY = Delivery(
 )
 _SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"  # noqa: S105 - an example
 
+_UPLOADED = ModelAnswer(
+    "ours@1",
+    str(MODEL_EXAMPLE["title"]),
+    "1d" * 32,
+    {"name": "ours", "version": 1, "knobs": {"icp_unknown": "hold"}, "…": "…"},
+    "jo",
+    _AT,
+)
 _SIMULATION = SimulationAnswer(
     "0f8fad5bd9cb469fa16570867728950e", "profile-first@1", "jo", _AT, "running", 0, 591, None, None
+)
+_ACTIVATION = Activation(
+    activation_id="2f9a0c4d7b1e4f6a8c3d5e7f90a1b2c3",
+    state=ActivationState.SWEEPING,
+    model="ours@1",
+    content_hash="1d" * 32,
+    mode="refold",
+    active_from="2026-03-02T09:15:06Z",
+    actor="jo",
+    partitions=12,
+    heard=12,
+    done=7,
+    contacts_swept=411,
+    contacts=591,
+    done_at=None,
+    message=None,
 )
 _REPORT = SimulationReport(
     current=_MODEL,
@@ -265,7 +297,21 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     "account": AccountAnswer(
         _FIRM, [Member(_KEY, "opportunity", False, False, True, False, _AT)], None, []
     ),
-    "list_models": ModelList([ModelEntry(_MODEL, False, True, "Lead, prospect, …", "8719d9a4…")]),
+    "list_models": ModelList(
+        [
+            ModelEntry(_MODEL, False, True, "Lead, prospect, …", "8719d9a4…"),
+            ModelEntry(
+                "ours@1", True, False, "A prospect's sector …", "1d4c…", kept_by="jo", kept_at=_AT
+            ),
+        ]
+    ),
+    "upload_model": _UPLOADED,
+    "show_model": _UPLOADED,
+    "activate": msgspec.structs.replace(
+        _ACTIVATION, state=ActivationState.WAITING, done=0, contacts_swept=0
+    ),
+    "activation": _ACTIVATION,
+    "list_activations": ActivationList([_ACTIVATION]),
     "simulate": _SIMULATION,
     "simulation": msgspec.structs.replace(
         _SIMULATION, state="done", contacts_read=591, report=_REPORT

@@ -56,6 +56,24 @@ class Intake:
         or come later, and sending all again is safe, for the lanes know them by their ids."""
         await self._put([partial(self._send, record=record) for record in records])
 
+    async def partitions(self, topic: str) -> int:
+        """Raises Unavailable."""
+        producer = await self._started()
+        try:
+            async with asyncio.timeout(PUT_TIMEOUTS * self._kafka.request_timeout_seconds):
+                return len(await producer.partitions_for(topic))
+        except (TimeoutError, KafkaError, OSError) as failed:
+            raise Unavailable(f"Kafka does not know the topic {topic} now: {failed!r}") from failed
+
+    async def send_to_all(self, topic: str, key: bytes, value: bytes) -> None:
+        """The same record to every partition. As `put`."""
+        await self._put(
+            [
+                partial(_send_to, topic=topic, partition=partition, key=key, value=value)
+                for partition in range(await self.partitions(topic))
+            ]
+        )
+
     async def put_again(self, originals: Sequence[Original]) -> None:
         """Records as they were. As `put`."""
         await self._put([partial(_send_again, original=original) for original in originals])
@@ -122,6 +140,15 @@ class Intake:
         if self._producer is producer:
             self._producer = None
         await _stop(producer)
+
+
+async def _send_to(
+    producer: AIOKafkaProducer, *, topic: str, partition: int, key: bytes, value: bytes
+) -> "asyncio.Future[object]":
+    sent: asyncio.Future[object] = await producer.send(
+        topic, value=value, key=key, headers=HEADERS, partition=partition
+    )
+    return sent
 
 
 async def _send_again(producer: AIOKafkaProducer, original: Original) -> "asyncio.Future[object]":

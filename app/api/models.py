@@ -1,131 +1,84 @@
-"""The funnel's rules: which there are, and what the linter finds in one."""
+"""The funnel's rules: which there are, what the linter finds in one, and new ones."""
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+from urllib.parse import quote
 
-import msgspec
-from litestar import get, post
+from litestar import Request, Response, get, post
 from litestar.di import NamedDependency as Given
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath
 
-from app.api.describing import needs
-from app.api.principal import Scope
-from app.api.problems import not_found, wrong_field
-from app.domain.finding import Finding as FoundFinding
-from app.domain.lint import lint as lint_model
-from app.domain.rules import Rules
-from app.errors import ModelError
-from app.models import content_hash, load_definition, locating, names, rules_of
+from app.api.bodies import media_type_of
+from app.api.contacts import decoded_key
+from app.api.describing import WITH_BODY, needs
+from app.api.model_library import ModelLibrary
+from app.api.model_shapes import (
+    JSON,
+    MODEL_MAX_BYTES,
+    YAML,
+    Finding,
+    LintAnswer,
+    ModelAnswer,
+    ModelList,
+    ModelOperation,
+    model_answer,
+)
+from app.api.principal import Principal, Scope
 
 READS: dict[str, Any] = needs(Scope.CONTACTS_READ, "Models")
+ADDS: dict[str, Any] = needs(Scope.MODELS_WRITE, "Models", ModelOperation, (*WITH_BODY, 409))
+ADDS["responses"][200] = ResponseSpec(
+    ModelAnswer, description="It was there already, and says the same.", generate_examples=False
+)
 
 
-class ModelEntry(msgspec.Struct, frozen=True):
-    """One that is wrong has an error, and neither title nor hash."""
-
-    model: str
-    is_own: bool
-    """Not shipped with the service."""
-    is_in_force: bool
-    """The one that the service was started with; a tenant may have had another activated."""
-    title: str | None = None
-    content_hash: str | None = None
-    error: str | None = None
+@get("/models", summary="Every model there is", **READS)
+async def list_models(principal: Given[Principal], models: Given[ModelLibrary]) -> ModelList:
+    """Those of the service, and those that were uploaded in the token's tenant."""
+    return ModelList(await models.entries(principal.tenant))
 
 
-class ModelList(msgspec.Struct, frozen=True):
-    items: list[ModelEntry]
+@post(
+    "/models",
+    summary="Upload a model",
+    status_code=201,
+    request_max_body_size=MODEL_MAX_BYTES,
+    **ADDS,
+)
+async def upload_model(
+    request: Request[Any, Any, Any], principal: Given[Principal], models: Given[ModelLibrary]
+) -> Response[ModelAnswer]:
+    """As YAML or JSON, for the token's tenant. It is compiled and linted first: 422 names each
+    mistake's line and field, and the mend. A version never changes: the same again is answered with
+    200, another content with 409. It decides nothing until it is activated."""
+    media_type_of(request, (YAML, JSON))
+    loaded, is_new = await models.add(principal.tenant, principal.actor, await request.body())
+    headers = {"location": f"/v1/models/{quote(loaded.name, safe='@')}"}
+    status = 201 if is_new else 200
+    return Response(model_answer(loaded), status_code=status, headers=headers)
 
 
-class Finding(msgspec.Struct, frozen=True):
-    rule: str
-    text: str
-    """Where, what, and how to mend it."""
-
-
-class LintAnswer(msgspec.Struct, frozen=True):
-    model: str
-    findings: list[Finding]
-
-
-class LoadedModel(NamedTuple):
-    name: str
-    definition: dict[str, Any]
-    """Complete."""
-    rules: Rules
-
-
-class ModelFiles:
-    """The models shipped, and a company's own in a directory."""
-
-    def __init__(self, in_force: str, directory: Path | None) -> None:
-        self._in_force = in_force
-        self._directory = directory
-        self._shipped: dict[str, ModelEntry] = {}
-
-    def entries(self) -> list[ModelEntry]:
-        """Own ones are read each time: somebody may be writing them."""
-        shipped = names()
-        for name in shipped:
-            if name not in self._shipped:
-                self._shipped[name] = self._entry(name, is_own=False)
-        own = [name for name in names(self._directory) if name not in self._shipped]
-        found = [*self._shipped.values(), *(self._entry(name, is_own=True) for name in own)]
-        return sorted(found, key=lambda entry: entry.model)
-
-    def findings(self, name: str) -> list[FoundFinding]:
-        """Problem 404."""
-        if name not in names(self._directory):
-            raise not_found("model")
-        try:
-            definition, lines = load_definition(name, self._directory)
-            rules = rules_of(definition, lines, f"{name}.yaml")
-            return lint_model(definition, rules, locating(lines))
-        except ModelError as refused:
-            return [FoundFinding("refused", self._shown(str(refused)))]
-
-    def loaded(self, name: str) -> LoadedModel:
-        """Problem 404, or 422 where it is wrong."""
-        if name not in names(self._directory):
-            raise not_found("model")
-        try:
-            definition, lines = load_definition(name, self._directory)
-            return LoadedModel(name, definition, rules_of(definition, lines, f"{name}.yaml"))
-        except ModelError as refused:
-            raise wrong_field("model", self._shown(str(refused))) from None
-
-    def _entry(self, name: str, *, is_own: bool) -> ModelEntry:
-        entry = ModelEntry(name, is_own, name == self._in_force)
-        try:
-            definition, lines = load_definition(name, self._directory)
-            rules = rules_of(definition, lines, f"{name}.yaml")
-        except ModelError as refused:
-            return msgspec.structs.replace(entry, error=self._shown(str(refused)))
-        found: Mapping[str, str] = {"title": rules.title, "content_hash": content_hash(definition)}
-        return msgspec.structs.replace(entry, **found)
-
-    def _shown(self, text: str) -> str:
-        """Without where on this machine the files stand."""
-        return text if self._directory is None else text.replace(f"{self._directory}/", "")
-
-
-@get("/models", summary="Every model there is", sync_to_thread=True, **READS)
-def list_models(models: Given[ModelFiles]) -> ModelList:
-    return ModelList(models.entries())
+@get("/models/{model:str}", summary="A model, complete", **READS)
+async def show_model(
+    model: FromPath[str], principal: Given[Principal], models: Given[ModelLibrary]
+) -> ModelAnswer:
+    name = decoded_key(model, "model")
+    return model_answer(await models.loaded(principal.tenant, name))
 
 
 @post(
     "/models/{model:str}/lint",
     summary="Look for mistakes in a model",
-    sync_to_thread=True,
     status_code=200,
     **needs(Scope.MODELS_WRITE, "Models"),
 )
-def lint(model: FromPath[str], models: Given[ModelFiles]) -> LintAnswer:
-    found = models.findings(model)
-    return LintAnswer(model, [Finding(each.rule, each.text) for each in found])
+async def lint(
+    model: FromPath[str], principal: Given[Principal], models: Given[ModelLibrary]
+) -> LintAnswer:
+    name = decoded_key(model, "model")
+    found = await models.findings(principal.tenant, name)
+    return LintAnswer(name, [Finding(each.rule, each.text) for each in found])
 
 
-MODEL_ROUTES: list[HTTPRouteHandler] = [list_models, lint]
+MODEL_ROUTES: list[HTTPRouteHandler] = [list_models, upload_model, show_model, lint]

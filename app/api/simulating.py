@@ -9,8 +9,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec.structs import asdict
 
+from app.api.contacts import decoded_key
 from app.api.describing import USUAL, needs
-from app.api.models import ModelFiles
+from app.api.model_library import ModelLibrary
 from app.api.principal import Principal, Scope
 from app.api.simulations import Simulation, Simulations
 from app.domain.timestamps import format_rfc3339
@@ -92,12 +93,12 @@ class SimulationAnswer(msgspec.Struct, frozen=True):
 async def simulate(
     model: FromPath[str],
     principal: Given[Principal],
-    models: Given[ModelFiles],
+    models: Given[ModelLibrary],
     simulations: Given[Simulations],
 ) -> Response[SimulationAnswer]:
     """Of all contacts of the token's tenant; nothing is written. `Location` says where to ask how
     far it is. A bounded number runs at once: 429 says to come again."""
-    loaded = models.loaded(model)
+    loaded = await models.loaded(principal.tenant, decoded_key(model, "model"))
     job = simulations.start(principal.tenant, principal.actor, loaded.name, loaded.definition)
     return Response(
         answer_of(job), status_code=202, headers={"location": f"/v1/simulations/{job.id}"}

@@ -3,16 +3,15 @@
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-import msgspec
 import typer
 
 from app.cli import printing
 from app.errors import ModelError
 
 if TYPE_CHECKING:
+    from app.api.activating import Asked
     from app.cli.model import Loaded
     from app.cli.sending import Sender
-    from app.domain.interaction import Microseconds
     from app.domain.rules import Rules
     from app.domain.timeline import Mode
     from app.settings import Settings
@@ -28,22 +27,7 @@ Refold = Annotated[
 Actor = Annotated[str, typer.Option(help="Who activates it; kept with the timeline.")]
 Wait = Annotated[bool, typer.Option("--wait", help="Until every contact is up to date.")]
 
-NOTICE_SECONDS: Final = 60.0
-"""Ahead, so that every partition has heard of it by then."""
 SOURCE: Final = "/funnel/cli"
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """What was asked of every partition; `is_new`: not all of them had it so already."""
-
-    command_id: str
-    tenant: str
-    model: str
-    content_hash: str
-    mode: str
-    active_from: "Microseconds"
-    contacts: int
-    is_new: bool
 
 
 def activate(
@@ -100,7 +84,7 @@ def _linted(name: str) -> "Loaded":
 
 async def _ask(
     settings: "Settings", loaded: "Loaded", tenant: str, mode: "Mode", actor: str
-) -> Asked:
+) -> "Asked":
     from app.cli.sending import sender
 
     async with sender(settings.kafka) as to:
@@ -114,112 +98,33 @@ async def ask(
     tenant: str,
     mode: "Mode",
     actor: str,
-    *,
-    topic: str | None = None,
-    notice_seconds: float = NOTICE_SECONDS,
-) -> Asked:
-    """Store the model, then one command to every partition. Raises ModelError, Unavailable."""
-    from app.bootstrap import now
-    from app.cli.database import CONTACT_LANE, database
-    from app.domain.topics import Topic
-    from app.models import content_hash
-    from app.models.stored import plain, rules_of_stored
-    from app.runtime.ruling import latest_of
-    from app.storage import model_queries
+    **different: Any,
+) -> "Asked":
+    """Store the model, then one command to every partition, unless they have it so already. Raises
+    ModelError, Unavailable. `different`: as `Activating` has it."""
+    from uuid import uuid4
 
-    definition = plain(loaded.definition)
-    rules = rules_of_stored(definition)
-    hash_ = content_hash(definition)
+    from app.api.activating import Activating
+    from app.bootstrap import now
+    from app.cli.database import database
+    from app.runtime.ruling import latest_of
+
     async with database(settings) as engine:
-        for current in await latest_of(engine, settings, tenant):
-            check_stages(current, rules)
-        name, _, version = rules.ref.rpartition("@")
-        await model_queries.keep_model(engine, hash_, name, int(version), definition)
-        rows = [row.activation for row in await model_queries.timeline(engine, tenant)]
-        has_contacts = await model_queries.has_contacts(engine, CONTACT_LANE, tenant)
-        counted = await model_queries.contacts_of(engine, tenant)
-    active_from = _next_second(now() + round(notice_seconds * 1e6)) if has_contacts else now()
-    active_from = max([active_from, *(row.active_from for row in rows)])
-    topic = topic or Topic.COMMANDS
-    partitions = await to.partitions(topic)
-    last = {row.partition: (row.content_hash, row.mode) for row in rows}
-    is_new = any(last.get(partition) != (hash_, mode) for partition in range(partitions))
-    asked = Asked(
-        _command_id(), tenant, rules.ref, hash_, mode, active_from, sum(counted.values()), is_new
-    )
-    if is_new:
-        event = _event(asked, actor, now())
-        _check(event)
-        await _send_to_all(to, topic, partitions, event)
+
+        async def latest(of: str) -> "list[Rules]":
+            return await latest_of(engine, settings, of)
+
+        usual = {"notice_seconds": settings.commands.activation_notice_seconds}
+        activating = Activating(engine, latest, to, now, **{**usual, **different})
+        async with activating.alone(tenant):
+            standing = await activating.prepare(tenant, loaded.definition, actor)
+            asked = activating.asked(tenant, standing, mode, str(uuid4()))
+            if asked.is_new:
+                await activating.send(asked, actor, SOURCE)
     return asked
 
 
-def _next_second(at: "Microseconds") -> "Microseconds":
-    """For people to read."""
-    return -(-at // 1_000_000) * 1_000_000
-
-
-def check_stages(current: "Rules", new: "Rules") -> None:
-    """Whoever is in a stage that the new model lacks must know where to go. Raises ModelError."""
-    lost = [stage for stage in current.stages if stage not in {*new.stages, *new.stage_map}]
-    if lost:
-        moves = ", ".join(f"{stage}: lead" for stage in lost)
-        raise ModelError(
-            f"{new.ref} has no stage {', '.join(lost)}, in which {current.ref} may have left"
-            f" contacts: add it, or say where they go, as in `map: {{{moves}}}`"
-        )
-
-
-def _command_id() -> str:
-    from uuid import uuid4
-
-    return f"activate-{uuid4()}"
-
-
-def _event(asked: Asked, actor: str, at: "Microseconds") -> dict[str, Any]:
-    from app.domain.rewriting import ACTIVATED
-    from app.domain.timestamps import format_rfc3339
-
-    return {
-        "specversion": "1.0",
-        "id": asked.command_id,
-        "source": SOURCE,
-        "type": ACTIVATED,
-        "subject": f"model/{asked.model}",
-        "time": format_rfc3339(at),
-        "tenantid": asked.tenant,
-        "data": {
-            "model": asked.model,
-            "content_hash": asked.content_hash,
-            "mode": asked.mode,
-            "active_from": format_rfc3339(asked.active_from),
-            "actor": actor,
-        },
-    }
-
-
-def _check(event: dict[str, Any]) -> None:
-    """As the lane does: it would be a dead letter in every partition. Raises FunnelError."""
-    from app.errors import FunnelError, Poison
-    from app.inbound.activation import activation_check, activation_of
-    from app.inbound.event import Event
-
-    try:
-        activation_of(msgspec.convert(event, Event), activation_check(), None)
-    except Poison as wrong:
-        raise FunnelError(f"this can't be asked for: {wrong}") from None
-
-
-async def _send_to_all(to: "Sender", topic: str, partitions: int, event: dict[str, Any]) -> None:
-    from app.cli.sending import CLOUDEVENT
-
-    key, value = event["subject"].encode(), msgspec.json.encode(event)
-    for partition in range(partitions):
-        await to.send(topic, key, value, headers=[CLOUDEVENT], partition=partition)
-    await to.confirm()
-
-
-def _told(asked: Asked) -> list[str]:
+def _told(asked: "Asked") -> list[str]:
     from app.cli.moments import told_moment
 
     about = f"{asked.model} ({asked.content_hash[:12]})"

@@ -13,7 +13,7 @@ from app.cli import printing
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.cli.model_activate import Asked
+    from app.api.activating import Asked
     from app.settings import Settings
     from app.storage.model_queries import TimelineRow
     from app.storage.models import ActivationRow

@@ -64,6 +64,13 @@ class Sender:
             partition=home_partition(key, await self.partitions(topic)),
         )
 
+    async def send_to_all(self, topic: str, key: bytes, value: bytes) -> None:
+        """The same CloudEvent to every partition; returns once the brokers have all. Raises
+        Unavailable."""
+        for partition in range(await self.partitions(topic)):
+            await self.send(topic, key, value, headers=[CLOUDEVENT], partition=partition)
+        await self.confirm()
+
     async def partitions(self, topic: str) -> int:
         return len(await self._producer.partitions_for(topic))
 

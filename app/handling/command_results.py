@@ -19,13 +19,17 @@ from app.domain.entry import FUNNEL
 from app.domain.interaction import Interaction, Microseconds
 from app.domain.routing import DEFAULT_TENANT
 from app.domain.timeline import Ruling
+from app.domain.timestamps import format_rfc3339
 from app.domain.topics import CONTACT_LANE_INPUTS, Topic
 from app.errors import Poison
 from app.handling.claims import TEXT_MAX_CHARS, claims_of
 from app.handling.origin import origin_of
-from app.handling.records import SourceRecord
+from app.handling.records import Activation, SourceRecord
 from app.storage.command_results import CommandResultRow, MoveRow
+from app.storage.models import ActivationRow
 
+TELLING: Final = 0
+"""The partition that says what became of a command to all of them: a row has one writer."""
 COMMANDS: Final = CONTACT_LANE_INPUTS.index(Topic.COMMANDS)
 """The topic's place in the contact lane's order: a record of another one is no command."""
 
@@ -98,6 +102,19 @@ def decided(
     """Right after `decide`."""
     outcome, moves = outcome_of(contact, item, decision, ruling)
     return _row(asker, outcome, at, contact.stage, contact.seq, moves)
+
+
+def activated(
+    asker: Asker, asked: Activation, row: ActivationRow | None, at: Microseconds
+) -> CommandResultRow:
+    """Of a model, for all partitions. `row` is None: it was so already."""
+    if row is None:
+        outcome = Outcome(CommandState.DUPLICATE, message=f"{asked.model}: it was so already.")
+    else:
+        since = format_rfc3339(row.active_from)
+        message = f"{asked.model} decides from {since} on, by {asked.mode}."
+        outcome = Outcome(CommandState.ACCEPTED, message=message)
+    return _row(asker._replace(contact_id=None), outcome, at)
 
 
 def erased(asker: Asker, at: Microseconds) -> CommandResultRow:

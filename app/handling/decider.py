@@ -30,7 +30,7 @@ from app.handling.batch import (
 from app.handling.bringing import Bringer, Dropped, Item, Load
 from app.handling.cache import ContactCache, Key
 from app.handling.collecting import TURN_RECORDS, Collector
-from app.handling.command_results import COMMANDS
+from app.handling.command_results import COMMANDS, TELLING
 from app.handling.dead_letters import dead_letter_row
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
@@ -44,7 +44,6 @@ from app.handling.records import (
     OutputRecord,
     SourceRecord,
 )
-from app.handling.rulings import Rulings
 from app.handling.tally import Tally
 from app.handling.touched import Touched
 from app.handling.traces import name_of
@@ -108,9 +107,9 @@ class Decider:
         was = [owned.decided.as_of for owned, _ in fetched]
         begun = [begin(owned, records) for owned, records in fetched]
         decoded = [await self._decode_all(records) for _, records in fetched]
-        for (owned, _), as_of, part, items in zip(fetched, was, begun, decoded, strict=True):
+        for (owned, records), as_of, part, items in zip(fetched, was, begun, decoded, strict=True):
             if owned.rulings is not None:
-                await self._activate(batch, owned.rulings, as_of, items)
+                await self._activate(batch, owned, as_of, records, items)
                 owned.rulings.advance(part.position.as_of)
         # after `begin`: erasing a contact means every batch numbered before it
         await self._drop_erased(fetched, decoded)
@@ -183,11 +182,13 @@ class Decider:
     async def _activate(
         self,
         batch: DecidedBatch,
-        rulings: Rulings,
+        owned: OwnedPartition,
         as_of: Microseconds,
+        records: Sequence[SourceRecord],
         items: list[Item],
     ) -> None:
         """Before anything of the batch is decided. One that names no stored model is poison."""
+        assert owned.rulings is not None
         for n, item in [(n, item) for n, item in enumerate(items) if type(item) is Activation]:
             rules = await self._find_model(item.content_hash)
             if rules is None or rules.ref != item.model:
@@ -196,9 +197,12 @@ class Decider:
                     " `funnel model activate`, which stores it first"
                 )
                 continue
-            row = rulings.activate(item, rules, as_of, batch.decided_at)
+            row = owned.rulings.activate(item, rules, as_of, batch.decided_at)
             if row is not None:
                 batch.activations.append(row)
+            if owned.partition == TELLING and (asker := command_results.asker_in(records[n])):
+                told = command_results.activated(asker, item, row, batch.decided_at)
+                batch.results.append(told)
             self._tally.outcomes["duplicate" if row is None else "applied"] += 1
 
     def _oldest_intent(self, decoded: Sequence[list[Item]]) -> Microseconds | None:

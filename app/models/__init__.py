@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -12,15 +13,28 @@ from app.domain.reading import Locate
 from app.errors import ModelError
 from app.models.calendars import with_holidays
 from app.models.lists import account_of, mail_domains_hash
+from app.models.naming import name_and_version
 from app.models.source import Lines, parse
 
 __all__ = [
-    "Lines", "content_hash", "full_name", "load_definition", "load_rules", "locating", "names",
-    "parse", "read_definition", "rules_of",
+    "Lines",
+    "content_hash",
+    "full_name",
+    "load_definition",
+    "load_rules",
+    "locating",
+    "name_and_version",
+    "names",
+    "parse",
+    "read_definition",
+    "read_text",
+    "rules_of",
 ]  # fmt: skip
 
 EXTENDS_MAX = 4
 """Models that build on one another."""
+Bases = Mapping[str, Mapping[str, Any]]
+"""By name@version."""
 
 
 @lru_cache(maxsize=32)
@@ -45,6 +59,19 @@ def read_definition(file: Path, directory: Path | None = None) -> tuple[dict[str
     """As `load_definition`, of a file that stands anywhere. Raises ModelError."""
     text = _text(file, str(file))
     return _frozen(*_resolved(text, str(file), directory, EXTENDS_MAX))
+
+
+def read_text(
+    text: str, file: str, directory: Path | None = None, bases: Bases | None = None
+) -> tuple[dict[str, Any], Lines]:
+    """As `load_definition`, of a text that stands in no file. `bases`: complete models that it may
+    extend beside those that are files. Raises ModelError."""
+    definition, lines = parse(text, file)
+    known = (bases or {}).get(str(definition.get("extends")))
+    if known is None:
+        return _frozen(*_resolved(text, file, directory, EXTENDS_MAX))
+    del definition["extends"]
+    return _frozen(extended(known, definition), lines)
 
 
 def names(directory: Path | None = None) -> list[str]:

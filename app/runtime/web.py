@@ -40,14 +40,17 @@ class WebService(Service):
         host: str,
         port: int,
         drain_timeout_seconds: float,
+        setting: str = "--http-port or FUNNEL_API__PORT",
     ) -> None:
-        """`close`: what the application holds is let go, once nobody is served any more."""
+        """`close`: what the application holds is let go, once nobody is served any more.
+        `setting`: what to set where the port is taken."""
         super().__init__()
         self.host = host
         self.port = port
         """Once started, the port that is really listened on."""
         self._close = close
         self._drain_timeout_seconds = drain_timeout_seconds
+        self._setting = setting
         self._config = uvicorn.Config(
             application,
             http="h11",
@@ -80,7 +83,7 @@ class WebService(Service):
                 (self.host, self.port), family=family, backlog=BACKLOG
             )
         except OSError as failed:
-            raise SetupError(_explain(failed, self.host, self.port)) from None
+            raise SetupError(_explain(failed, self.host, self.port, self._setting)) from None
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # what is accepted inherits it
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MAX_MS)
         self.port = self._socket.getsockname()[1]
@@ -119,10 +122,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _explain(failed: OSError, host: str, port: int) -> str:
+def _explain(failed: OSError, host: str, port: int, setting: str) -> str:
     if failed.errno == errno.EADDRINUSE:
         return (
             f"HTTP port {port} on {host} is taken: stop what listens there, or choose another "
-            "with --http-port or FUNNEL_API__PORT (0 picks a free one)"
+            f"with {setting} (0 picks a free one)"
         )
     return f"can't listen on {host}:{port}: {failed.strerror or failed}"

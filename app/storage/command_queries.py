@@ -30,7 +30,8 @@ class NewCommand(msgspec.Struct, frozen=True):
 
     tenant: str
     command_id: str
-    contact_id: str
+    contact_id: str | None
+    """None: it is about no contact."""
     type: str
     source: str
     actor: str

@@ -1,4 +1,4 @@
-"""Models and timelines as the command reads and keeps them, through SQLAlchemy.
+"""Models and timelines as the command line and the HTTP interface read them: through SQLAlchemy.
 
 Every function raises Unavailable when PostgreSQL is away.
 """
@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Executable, Row, Select, exists, func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Executable, Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.errors import ModelError
 from app.storage.engine import reaching
 from app.storage.models import ActivationRow, StoredModel
 from app.storage.stored import microseconds
@@ -23,32 +21,6 @@ class TimelineRow(msgspec.Struct, frozen=True):
 
     model: str
     activation: ActivationRow
-
-
-async def keep_model(
-    engine: AsyncEngine, content_hash: str, name: str, version: int, definition: dict[str, Any]
-) -> None:
-    """Store a model that is to be activated; a version, once stored, says the same for ever.
-
-    `definition` is complete. Raises ModelError where this version is kept with another content.
-    """
-    row = {"content_hash": content_hash, "name": name, "version": version,
-           "definition": definition, "created_at": func.now()}  # fmt: skip
-    try:
-        with reaching("keeping a model"):
-            async with engine.begin() as connection:
-                known: str | None = await connection.scalar(_kept(name, version))
-                if known is None:
-                    await connection.execute(insert(model).values(row))
-    except IntegrityError:  # somebody else was a moment earlier
-        with reaching("keeping a model"):
-            async with engine.connect() as connection:
-                known = await connection.scalar(_kept(name, version))
-    if known not in (None, content_hash):
-        raise ModelError(
-            f"{name}@{version} was activated before and said something else then: a version never"
-            f" changes. Give what is new the version {version + 1}"
-        )
 
 
 async def stored_model(engine: AsyncEngine, content_hash: str) -> StoredModel | None:
@@ -101,10 +73,6 @@ async def has_contacts(engine: AsyncEngine, lane: str, tenant: str) -> bool:
     )
     query = select(lane_partition.c.partition).where(lane_partition.c.lane == lane, mine).limit(1)
     return bool(await _rows(engine, query))
-
-
-def _kept(name: str, version: int) -> Select[tuple[str]]:
-    return select(model.c.content_hash).where(model.c.name == name, model.c.version == version)
 
 
 def _activation(row: Row[*tuple[Any, ...]]) -> ActivationRow:

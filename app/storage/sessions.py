@@ -1,7 +1,7 @@
 """Which releases have sessions on the database: their names say the revision.
 
-An application_name holds the four digits as a part between dashes: `funnel-api-0009`, and an
-incarnation's id `funnel-0009-<hex>`. PostgreSQL shows names to everyone.
+An application_name holds the four digits as a part between dashes: `funnel-api-0010`, and an
+incarnation's id `funnel-0010-<hex>`. PostgreSQL shows names to everyone.
 """
 
 import re

@@ -288,8 +288,20 @@ model = Table(
     _must("definition", JSON),
     _must("created_at", _TIME),
     PrimaryKeyConstraint("content_hash"),
-    UniqueConstraint("name", "version", name="model_name_version"),
     comment="immutable; definition is complete and keeps its order: json, not jsonb",
+)
+
+model_version = Table(
+    "model_version",
+    metadata,
+    _must("tenant", _KEY),
+    _must("name", _KEY),
+    _must("version", Integer),
+    _must("content_hash", Text),
+    _must("kept_by", Text),
+    _must("kept_at", _TIME),
+    PrimaryKeyConstraint("tenant", "name", "version"),
+    comment="what a tenant's name@version says, for ever: a row of model",
 )
 
 model_timeline = Table(

@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from app.cli.model_activate import Asked, _event
+from app.api.activating import Asked, event_of
 from app.domain.interaction import Interaction
 from app.domain.reasons import Reason
 from app.domain.rewriting import SNAPSHOT_REQUESTED
@@ -54,7 +54,9 @@ def test_what_the_command_sends_is_what_the_lane_takes() -> None:
     asked = Asked(
         "id-1", "acme", "profile-first@1", "a" * 64, "forward", 1_790_000_000_123_456, 0, True
     )
-    decoded = DECODE(structured(_event(asked, "ops", asked.active_from), topic=COMMANDS))
+    decoded = DECODE(
+        structured(event_of(asked, "ops", "/funnel/api", asked.active_from), topic=COMMANDS)
+    )
     assert decoded == Activation(
         "acme", "id-1", "profile-first@1", "a" * 64, "forward", asked.active_from, "ops"
     )

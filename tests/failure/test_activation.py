@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from app.api.activating import Asked
 from app.bootstrap import CONTACT_LANE
 from app.cli.known import read_contact
 from app.cli.model import Loaded
-from app.cli.model_activate import Asked, ask
+from app.cli.model_activate import ask
 from app.cli.model_timeline import _read, waited
 from app.cli.sending import sender
 from app.domain import evidence_log

@@ -111,6 +111,23 @@ async def test_the_api_reads_what_it_shows_and_nothing_else(
 @pytest.mark.parametrize(
     "statement",
     [
+        "UPDATE model SET name = 'x'",
+        "DELETE FROM model",
+        "UPDATE model_version SET content_hash = 'x'",
+        "DELETE FROM model_version",
+        "INSERT INTO model_timeline (partition) VALUES (0)",
+    ],
+)
+async def test_the_api_adds_models_and_changes_none(
+    postgres: SecuredPostgres, statement: str
+) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await ask(postgres.access("funnel_api"), statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
         "DROP TABLE contact",
         "ALTER TABLE contact ADD COLUMN a int",
         "TRUNCATE contact",

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.timeline import EVER, Timeline
-from app.errors import FunnelError, ModelError, RowRejected, Unclean
+from app.errors import FunnelError, RowRejected, Unclean
 from app.handling.known_types import KnownTypes
 from app.handling.library import Library
 from app.models import content_hash, load_definition, load_rules
@@ -16,8 +16,9 @@ from app.models.stored import plain, rules_of_stored
 from app.runtime import ruling
 from app.runtime.ruling import latest_of, ruling_of
 from app.settings import Settings
-from app.storage import model_queries, models
+from app.storage import model_queries, model_versions, models
 from app.storage.model_queries import TimelineRow
+from app.storage.model_versions import Kept
 from app.storage.models import ActivationRow, StoredModel, SweepRow
 from tests.storage.batches import LANE, NOW, applied, batch, contact, move
 
@@ -42,7 +43,8 @@ def activation(**different: Any) -> ActivationRow:
 async def keep(engine: AsyncEngine, name: str = "profile-first@1") -> str:
     hash_, definition = definition_of(name)
     ref, _, version = name.rpartition("@")
-    await model_queries.keep_model(engine, hash_, ref, int(version), definition)
+    stored = StoredModel(hash_, ref, int(version), definition)
+    assert await model_versions.keep(engine, "default", stored, "jo") is not None
     return hash_
 
 
@@ -72,8 +74,53 @@ def test_a_kept_model_compiles_to_the_same_rules(name: str) -> None:
 
 async def test_a_version_that_was_kept_never_changes(reads: AsyncEngine) -> None:
     await keep(reads)
-    with pytest.raises(ModelError, match="Give what is new the version 2"):
-        await model_queries.keep_model(reads, "f" * 64, "profile-first", 1, {"name": "x"})
+    other = StoredModel("f" * 64, "profile-first", 1, {"name": "x"})
+    assert await model_versions.keep(reads, "default", other, "ann") == Kept(HASH, is_new=False)
+    found = await model_versions.find(reads, "default", "profile-first@1")
+    assert found is not None
+    assert (found[0].kept_by, found[1].definition) == ("jo", DEFINITION)
+    assert await model_queries.stored_model(reads, "f" * 64) is None
+
+
+async def test_a_tenants_versions_are_its_own(reads: AsyncEngine) -> None:
+    await keep(reads)
+    assert await model_versions.find(reads, "acme", "profile-first@1") is None
+    other = StoredModel("f" * 64, "profile-first", 1, {"name": "x"})
+    assert await model_versions.keep(reads, "acme", other, "ann") == Kept("f" * 64, is_new=True)
+    listed = await model_versions.of_tenant(reads, "acme", 10)
+    assert [(each.ref, each.title, each.kept_by) for each in listed] == [
+        ("profile-first@1", "", "ann")
+    ]
+    same = StoredModel(HASH, "profile-first", 1, DEFINITION)
+    assert await model_versions.keep(reads, "third", same, "bo") == Kept(HASH, is_new=True)
+
+
+async def test_a_tenant_keeps_so_many_and_has_them_still(reads: AsyncEngine) -> None:
+    await keep(reads)
+    another = StoredModel("f" * 64, "x", 1, {"name": "x"})
+    assert await model_versions.keep(reads, "default", another, "jo", most=1) is None
+    assert await model_queries.stored_model(reads, "f" * 64) is None
+    again = StoredModel(HASH, "profile-first", 1, DEFINITION)
+    found = await model_versions.keep(reads, "default", again, "jo", most=1)
+    assert found == Kept(HASH, is_new=False)
+
+
+@pytest.mark.parametrize(
+    "ref", ["profile-first", "profile-first@", "@1", "x@-1", "x@²", "x@9999999999"]
+)
+async def test_what_is_no_name_is_not_found(reads: AsyncEngine, ref: str) -> None:
+    await keep(reads)
+    assert await model_versions.find(reads, "default", ref) is None
+
+
+async def test_one_at_a_time_activates_for_a_tenant(reads: AsyncEngine) -> None:
+    async with model_versions.alone(reads, "acme") as first:
+        async with model_versions.alone(reads, "acme") as second:
+            assert (first, second) == (True, False)
+        async with model_versions.alone(reads, "other") as other:
+            assert other
+    async with model_versions.alone(reads, "acme") as again:
+        assert again
 
 
 async def test_an_activation_is_written_with_its_batch_or_not_at_all(

@@ -178,6 +178,24 @@ async def test_a_model_is_drawn_compared_and_simulated(jo: Screen, known: Known)
     await expect(moved.get_by_role("link", name=known["prospect"])).to_be_visible()
 
 
+async def test_a_model_is_activated_when_it_is_meant(jo: Screen) -> None:
+    """The one that decides anyway: nobody else's contacts move."""
+    page = jo.page
+    await jo.go("/models/b2b-default@1")
+    card = page.get_by_role("region", name="Let it decide")
+    await card.get_by_label("How").select_option("refold")
+    await card.get_by_role("button", name="Activate b2b-default@1").click()
+    await expect(card).to_be_visible()  # the browser asks for the tick
+    await card.get_by_label("I mean it").check()
+    assert await jo.violations() == []
+    await card.get_by_role("button", name="Activate b2b-default@1").click()
+    await page.wait_for_url("**/models?asked=*")
+    await expect(page.get_by_role("status").first).to_contain_text("b2b-default@1 decides from")
+    listed = page.get_by_role("region", name="Activations")
+    await expect(listed).to_contain_text("refold · by jo")
+    assert await jo.violations() == []
+
+
 async def test_a_dead_letter_is_sent_again(jo: Screen, known: Known) -> None:
     page = jo.page
     await jo.go("/operations")
@@ -204,7 +222,11 @@ async def test_what_a_token_does_not_allow_is_not_shown_and_refused(
         assert await seen.go("/operations") == 403
         await expect(page.get_by_text("This is not yours to see")).to_be_visible()
         proof = await page.locator("input[name=proof]").first.get_attribute("value")
-        for path in (f"/contacts/{known['lead']}/assign", "/models/strict@1/simulate"):
+        for path in (
+            f"/contacts/{known['lead']}/assign",
+            "/models/strict@1/simulate",
+            "/models/strict@1/activate",
+        ):
             answer = await page.request.post(
                 seen.base + path, form={"proof": proof or "", "user": "x"}
             )

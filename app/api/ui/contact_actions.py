@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from app.api.problems import Problem, wrong_field
-from app.api.ui.forms import Form
+from app.api.problems import wrong_field
+from app.api.ui.forms import Form, confirmed
 
 MINUTES_MAX: Final = 16_000
 PIN_DAYS_MAX: Final = 3_650
@@ -92,7 +92,7 @@ def _owner(form: Form) -> Data:
 
 
 def _override(form: Form) -> Data:
-    _confirmed(form)
+    confirmed(form)
     return {
         "to_stage": _required(form, "to_stage"),
         "reason": _required(form, "reason"),
@@ -101,14 +101,8 @@ def _override(form: Form) -> Data:
 
 
 def _disqualification(form: Form) -> Data:
-    _confirmed(form)
+    confirmed(form)
     return {"reason": _required(form, "reason")}
-
-
-def _confirmed(form: Form) -> None:
-    if form.get("confirmed") != "yes":
-        detail = "tick the box to say that you mean it; nothing was done"
-        raise Problem(422, "not-confirmed", detail)
 
 
 ACTIONS: Final[Mapping[str, Action]] = {

@@ -18,15 +18,12 @@ from app.api.problems import not_found
 from app.api.ui.contact_actions import ACTIONS, CRITERIA, SAID
 from app.api.ui.contact_story import Story, read_story, read_why_not
 from app.api.ui.decisions import SentDecisions
-from app.api.ui.forms import BODY_MAX_BYTES, Form
+from app.api.ui.forms import BODY_MAX_BYTES, KEY_BYTES, Form, key_of
 from app.api.ui.guarding import page
 from app.api.ui.rendering import Renderer, link
 from app.api.ui.stored_lists import StoredLists
 from app.api.ui.words import DAY
 
-KEY_OF_FORM: Final = "key"
-KEY_BYTES: Final = 16
-KEY_MAX_CHARS: Final = 64
 FIT_PARTS: Final = {
     "name_and_company": "Name and company known",
     "unwanted_domain": "Unwanted domain",
@@ -98,8 +95,7 @@ async def decide(
     asked = ACTIONS.get(action)
     if asked is None:
         raise not_found("action")
-    once = form.get(KEY_OF_FORM, "")[:KEY_MAX_CHARS] or token_urlsafe(KEY_BYTES)
-    decided = await decisions.decide(principal, key, once, asked.command, asked.data(form))
+    decided = await decisions.decide(principal, key, key_of(form), asked.command, asked.data(form))
     address = f"/contacts/{quote(key, safe='')}"
     return Redirect(link(address, done=decided.command_id), status_code=303)
 

@@ -5,6 +5,7 @@ with their posts (SameSite), the Origin must be ours, and the form must bring th
 """
 
 from collections.abc import Mapping
+from secrets import token_urlsafe
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,6 +17,9 @@ from app.api.ui.sessions import Connection, Sessions
 BODY_MAX_BYTES: Final = 64 * 1024
 FIELDS_MAX: Final = 64
 VALUE_MAX_CHARS: Final = 8192
+KEY_OF_FORM: Final = "key"
+KEY_BYTES: Final = 16
+KEY_MAX_CHARS: Final = 64
 PROOF: Final = "proof"
 KIND: Final = "application/x-www-form-urlencoded"
 
@@ -37,6 +41,18 @@ def refuse_foreign(connection: Connection) -> None:
         "this was sent from another site's page, so nothing was done: open the page here and send"
         " it again (behind a proxy: it must pass Host on as the browser sent it)",
     )
+
+
+def confirmed(form: Form) -> None:
+    """Problem 422."""
+    if form.get("confirmed") != "yes":
+        detail = "tick the box to say that you mean it; nothing was done"
+        raise Problem(422, "not-confirmed", detail)
+
+
+def key_of(form: Form) -> str:
+    """The form's own: sent twice, it counts once."""
+    return form.get(KEY_OF_FORM, "")[:KEY_MAX_CHARS] or token_urlsafe(KEY_BYTES)
 
 
 async def read_form(request: Request[Any, Any, Any], sessions: Sessions) -> Form:

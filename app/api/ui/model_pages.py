@@ -1,6 +1,7 @@
 """Models: the funnel's rules drawn, told in words, compared, and tried on the real history."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from secrets import token_urlsafe
 from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get, post
@@ -9,14 +10,16 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 from litestar.response import Redirect
 
+from app.api.activation_reading import ActivationReading
+from app.api.activations import Activations
+from app.api.commands import Commands
 from app.api.contacts import decoded_key
-from app.api.database import Database
-from app.api.models import ModelFiles
+from app.api.model_library import ModelLibrary
 from app.api.principal import Principal, Scope
+from app.api.problems import wrong_field
 from app.api.simulations import Simulations
-from app.api.ui.activations import read_activations
 from app.api.ui.chart_drawing import draw
-from app.api.ui.forms import BODY_MAX_BYTES, Form
+from app.api.ui.forms import BODY_MAX_BYTES, KEY_BYTES, Form, confirmed, key_of
 from app.api.ui.guarding import page
 from app.api.ui.rendering import Renderer
 from app.domain.difference import difference
@@ -24,13 +27,18 @@ from app.domain.explanation import Explanation
 from app.domain.glossary import glossary_of
 from app.domain.rules import Rules
 from app.domain.state import CUSTOMER, OPPORTUNITY, PROSPECT
+from app.domain.timeline import Mode
 from app.domain.timestamps import format_rfc3339
 from app.domain.what_if_report import Report, Sample
 
 RulesOf = Callable[[str], Awaitable[Rules]]
 """What was activated last for a tenant."""
 SAMPLES: Final = 40
+ACTIVATIONS: Final = 20
+WAIT_SECONDS: Final = 5
+MODES: Final[Mapping[str, Mode]] = {"forward": "forward", "refold": "refold"}
 WAYS_UP: Final = (PROSPECT, OPPORTUNITY, CUSTOMER)
+AskedFor = Annotated[str | None, QueryParameter(name="asked", max_length=64)]
 With = Annotated[str | None, QueryParameter(name="with", max_length=128)]
 
 
@@ -38,11 +46,12 @@ With = Annotated[str | None, QueryParameter(name="with", max_length=128)]
 async def models_page(
     request: Request[Any, Any, Any],
     principal: Given[Principal],
-    models: Given[ModelFiles],
-    database: Given[Database],
+    models: Given[ModelLibrary],
+    activation_reading: Given[ActivationReading],
     simulations: Given[Simulations],
     rules_of_tenant: Given[RulesOf],
     renderer: Given[Renderer],
+    asked: AskedFor = None,
 ) -> Response[Any]:
     deciding = await rules_of_tenant(principal.tenant)
     return renderer.page(
@@ -51,8 +60,9 @@ async def models_page(
         here="models",
         deciding=deciding,
         drawing=draw(deciding),
-        entries=models.entries(),
-        activations=await read_activations(database.engine, principal.tenant),
+        entries=await models.entries(principal.tenant),
+        activations=await activation_reading.latest(principal.tenant, ACTIVATIONS),
+        asked=await activation_reading.find(principal.tenant, asked) if asked else None,
         simulations=simulations.of(principal.tenant),
     )
 
@@ -62,16 +72,18 @@ async def model_page(
     request: Request[Any, Any, Any],
     model: FromPath[str],
     principal: Given[Principal],
-    models: Given[ModelFiles],
+    models: Given[ModelLibrary],
     rules_of_tenant: Given[RulesOf],
     renderer: Given[Renderer],
     other: With = None,
 ) -> Response[Any]:
-    loaded = models.loaded(decoded_key(model, "model"))
+    loaded = await models.loaded(principal.tenant, decoded_key(model, "model"))
     deciding = await rules_of_tenant(principal.tenant)
-    names = [each.model for each in models.entries() if each.error is None]
+    entries = await models.entries(principal.tenant)
+    names = [each.model for each in entries if each.error is None]
     against = other or (deciding.ref if deciding.ref in names else names[0])
-    changes = difference(models.loaded(against).definition, loaded.definition)
+    base = await models.loaded(principal.tenant, against)
+    changes = difference(base.definition, loaded.definition)
     return renderer.page(
         request,
         "differences.html" if request.headers.get("hx-target") == "differences" else "model.html",
@@ -83,6 +95,7 @@ async def model_page(
         names=names,
         against=against,
         changes=changes,
+        key=token_urlsafe(KEY_BYTES),
     )
 
 
@@ -95,13 +108,37 @@ async def model_page(
 async def simulate_model(
     model: FromPath[str],
     principal: Given[Principal],
-    models: Given[ModelFiles],
+    models: Given[ModelLibrary],
     simulations: Given[Simulations],
     form: Given[Form],  # noqa: ARG001 - it was ours
 ) -> Response[Any]:
-    loaded = models.loaded(decoded_key(model, "model"))
+    loaded = await models.loaded(principal.tenant, decoded_key(model, "model"))
     job = simulations.start(principal.tenant, principal.actor, loaded.name, loaded.definition)
     return Redirect(f"/simulations/{job.id}", status_code=303)
+
+
+@post(
+    "/models/{model:str}/activate",
+    request_max_body_size=BODY_MAX_BYTES,
+    status_code=303,
+    **page(Scope.MODELS_WRITE),
+)
+async def activate_model(
+    model: FromPath[str],
+    principal: Given[Principal],
+    activations: Given[Activations],
+    commands: Given[Commands],
+    form: Given[Form],
+) -> Response[Any]:
+    """The form's own key: sent twice, it counts once."""
+    mode, name = MODES.get(form.get("mode", "")), decoded_key(model, "model")
+    if mode is None:
+        raise wrong_field("mode", f"must be one of {', '.join(MODES)}")
+    confirmed(form)
+    once = key_of(form)
+    asked, _ = await activations.ask(principal, name, mode, once)
+    await commands.wait(asked, WAIT_SECONDS)
+    return Redirect(f"/models?asked={asked.command_id}", status_code=303)
 
 
 @get("/simulations/{simulation_id:str}", **page(Scope.MODELS_WRITE))
@@ -150,4 +187,10 @@ def _kept_from(sample: Sample) -> list[Explanation]:
     return sorted(held, key=lambda way: way.to_stage not in WAYS_UP)
 
 
-MODEL_PAGES: list[HTTPRouteHandler] = [models_page, model_page, simulate_model, simulation_page]
+MODEL_PAGES: list[HTTPRouteHandler] = [
+    models_page,
+    model_page,
+    simulate_model,
+    activate_model,
+    simulation_page,
+]

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -49,6 +49,7 @@ TOKENS = json.dumps(
         stored_token("everything", list(Scope)),
         stored_token("reader", ["contacts:read"]),
         stored_token("sales", ["contacts:command"]),
+        stored_token("rules-of-acme", ["models:write", "contacts:read"], tenant="acme"),
         stored_token("shop-of-acme", ["interactions:write"], tenant="acme"),
     ]
 )
@@ -118,6 +119,9 @@ class Noted(CommandLog):
         for key, row in self.rows.items():
             self.rows[key] = msgspec.structs.replace(row, **result)
 
+    async def find(self, tenant: str, command_id: str) -> StoredCommand | None:
+        return self.rows.get((tenant, command_id))
+
     async def _decided(self, keys: Collection[tuple[str, str]]) -> list[StoredCommand]:
         return [self.rows[key] for key in keys if self.rows[key].state != CommandState.PENDING]
 
@@ -129,16 +133,20 @@ async def default_model(tenant: str) -> list[Rules]:
 
 @asynccontextmanager
 async def writing(
-    token: str = "everything", log: CommandLog | None = None
+    token: str = "everything",
+    log: CommandLog | None = None,
+    also: Callable[[Commands], Mapping[str, Any]] = lambda _: {},
 ) -> AsyncIterator[tuple[httpx.AsyncClient, Kept]]:
-    """What it writes is kept."""
+    """What it writes is kept. `also`: other parts of it, by what they send commands with."""
     kept, found = Kept(), settings()
     checker = bootstrap_api.make_checker(found, TenantTypes(default_model, time.monotonic))
     database = bootstrap_api._database(found)
+    commands = Commands(checker, kept, log or Noted(), wait_max_seconds=2.0)
     parts = {
         **bootstrap_api._parts(found, database, kept),
         "publishing": Publishing(checker, kept, batch_max=BATCH_MAX),
-        "commands": Commands(checker, kept, log or Noted(), wait_max_seconds=2.0),
+        "commands": commands,
+        **also(commands),
     }
     access = Access(read_tokens(TOKENS), None, is_open=False)
     inner = make_application(

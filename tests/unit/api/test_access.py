@@ -57,7 +57,7 @@ async def test_probes_and_the_schema_are_for_everybody(path: str) -> None:
 )
 async def test_a_header_that_is_no_bearer_token_is_refused(header: str) -> None:
     async with api(headers={"authorization": header}) as client:
-        answer = await client.get("/v1/models")
+        answer = await client.get("/v1/models/b2b-default@1")
     assert answer.status_code == 401
 
 
@@ -105,18 +105,18 @@ async def test_a_jwt_is_asked_about_where_no_static_token_is_it(token: str, stat
 
 async def test_open_access_lets_everybody_in() -> None:
     async with api(settings(access="open")) as client:
-        assert (await client.get("/v1/models")).status_code == 200
+        assert (await client.get("/v1/models/b2b-default@1")).status_code == 200
 
 
 async def test_open_access_is_for_this_machines_names_only() -> None:
     """A page from elsewhere may have its own name resolved to this machine."""
     async with api(settings(access="open"), {"host": "evil.example:8081"}) as client:
-        assert (await client.get("/v1/models")).status_code == 403
+        assert (await client.get("/v1/models/b2b-default@1")).status_code == 403
 
 
 async def test_a_token_that_is_given_is_checked_where_access_is_open_too() -> None:
     async with api(settings(access="open"), bearer("nobody")) as client:
-        assert (await client.get("/v1/models")).status_code == 401
+        assert (await client.get("/v1/models/b2b-default@1")).status_code == 401
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "api.example"])

@@ -21,7 +21,7 @@ async def test_a_second_one_waits_for_the_first() -> None:
 
 async def test_what_is_not_there_is_not_found_and_not_for_everybody() -> None:
     async with api(headers=bearer("everything")) as client:
-        assert (await client.post("/v1/models/nothing@1/simulate")).status_code == 404
+        assert (await client.post("/v1/models/nothing/simulate")).status_code == 404
         assert (await client.get("/v1/simulations/none")).status_code == 404
         denied = await client.post("/v1/models/strict@1/simulate", headers=bearer("reader"))
     assert denied.status_code == 403

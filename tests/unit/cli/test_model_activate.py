@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from app.cli.model_activate import Asked, _check, _event, _told, check_stages
+from app.api.activating import Asked, check_event, check_stages, event_of
+from app.cli.model_activate import SOURCE, _told
 from app.cli.model_timeline import activations, answers
 from app.errors import FunnelError, ModelError
 from app.models import load_rules
@@ -47,8 +48,8 @@ def _without_map(rules: Any) -> Any:
 )
 def test_what_the_lane_would_bury_is_not_sent(asked: Asked, actor: str, where: str) -> None:
     with pytest.raises(FunnelError, match=where):
-        _check(_event(asked, actor, AT))
-    _check(_event(ASKED, "ops", AT))
+        check_event(event_of(asked, actor, SOURCE, AT))
+    check_event(event_of(ASKED, "ops", SOURCE, AT))
 
 
 @pytest.mark.parametrize(

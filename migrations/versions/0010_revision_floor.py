@@ -7,12 +7,12 @@ Migrations go forward only: going back is restoring a backup.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
-floor = "0009"
+floor = "0010"
 
 
 def upgrade() -> None:
