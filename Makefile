@@ -61,6 +61,10 @@ bench: $(STAMP) ## Measure throughput, CPU per interaction and latency -> build/
 chaos: $(STAMP) ## Kill everything for a while and check exactly-once -> build/chaos.json
 	@$(BIN)/python -m tests.failure.chaos $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## Ask every operation of the HTTP API everything for five minutes -> build/fuzz.json
+	@$(BIN)/python -m tests.fuzz.run $(ARGS)
+
 .PHONY: simulate
 simulate: $(STAMP) ## Measure a what-if and a replay over a big history -> build/simulate.json
 	@$(BIN)/python -m tests.load.simulate $(ARGS)

@@ -10,6 +10,7 @@ from litestar.di import NamedDependency as Given
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
+from app.api.contacts import decoded_key
 from app.api.describing import needs
 from app.api.principal import Scope
 from app.api.problems import not_found, wrong_field
@@ -124,8 +125,9 @@ def list_models(models: Given[ModelFiles]) -> ModelList:
     **needs(Scope.MODELS_WRITE, "Models"),
 )
 def lint(model: FromPath[str], models: Given[ModelFiles]) -> LintAnswer:
-    found = models.findings(model)
-    return LintAnswer(model, [Finding(each.rule, each.text) for each in found])
+    name = decoded_key(model, "model")
+    found = models.findings(name)
+    return LintAnswer(name, [Finding(each.rule, each.text) for each in found])
 
 
 MODEL_ROUTES: list[HTTPRouteHandler] = [list_models, lint]

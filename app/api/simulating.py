@@ -1,5 +1,6 @@
 """POST /v1/models/{m}/simulate: who would be elsewhere under a model, as a job with progress."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -9,14 +10,26 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from msgspec.structs import asdict
 
-from app.api.describing import USUAL, needs
+from app.api.contacts import decoded_key
+from app.api.describing import USUAL, Described, describe_header, needs
 from app.api.models import ModelFiles
 from app.api.principal import Principal, Scope
 from app.api.simulations import Simulation, Simulations
 from app.domain.timestamps import format_rfc3339
 from app.domain.what_if_report import Lack, Month, PairCount, Report
 
-STARTS: dict[str, Any] = needs(Scope.MODELS_WRITE, "Models", problems=(*USUAL, 429))
+
+@dataclass
+class SimulateOperation(Described):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        text = "Where to ask how far it is."
+        describe_header(self.responses or {}, 202, "Location", text)
+
+
+STARTS: dict[str, Any] = needs(
+    Scope.MODELS_WRITE, "Models", SimulateOperation, problems=(*USUAL, 429)
+)
 READS: dict[str, Any] = needs(Scope.MODELS_WRITE, "Models")
 
 
@@ -97,7 +110,7 @@ async def simulate(
 ) -> Response[SimulationAnswer]:
     """Of all contacts of the token's tenant; nothing is written. `Location` says where to ask how
     far it is. A bounded number runs at once: 429 says to come again."""
-    loaded = models.loaded(model)
+    loaded = models.loaded(decoded_key(model, "model"))
     job = simulations.start(principal.tenant, principal.actor, loaded.name, loaded.definition)
     return Response(
         answer_of(job), status_code=202, headers={"location": f"/v1/simulations/{job.id}"}
