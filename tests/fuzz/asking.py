@@ -1,12 +1,13 @@
 """All operations, asked by schemathesis: what was answered, and what was wrong with it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import schemathesis
-from schemathesis.config import SchemathesisConfig
+from schemathesis.config import ChecksConfig, SchemathesisConfig
 from schemathesis.engine import events, from_schema
 
 from tests.fuzz.generating import LEFT_OUT, UNMADE, Identity, Plan, configuration, write_identities
@@ -98,7 +99,7 @@ def fuzz(
     plan: Plan,
     directory: Path,
     identities: tuple[Identity, Identity],
-    known: tuple[Values, Values],
+    known: Sequence[Values],
 ) -> Fuzzed:
     """Blocks until it is through. `directory`: for its files; `known`: see `configuration`."""
     file = directory / "identities.json"
@@ -120,6 +121,11 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
     """A hook, which schemathesis knows by its name. False: it is none."""
     is_of_schema = type(failure).__name__ == "RejectedPositiveData"
     return not (is_of_schema and response.status_code == 422 and is_expected(response.content))
+
+
+def is_made(check: str) -> bool:
+    """Whether there is such a check, which is made unless it is left out."""
+    return check in {each.name for each in fields(ChecksConfig)}
 
 
 def _operations(schema: Any) -> Iterator[Any]:

@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from app.api.cursor import cursor_of
 from app.models import names
 from tests.fuzz.traffic import Values
 
@@ -28,12 +31,14 @@ UNMADE: Final = {
 
 PROBABILITY: Final = 0.5
 """So often a parameter has one of the values that lead somewhere."""
+MOMENTS: Final = ("2026-03-02T09:14:05Z", "2026-03-02", "2000-01-01", "2027-06-30T23:59:60.9+14:00")
 VALUES: Final[Values] = {
     "path.model": names(),
-    "path.lane": ["contacts", "accounts"],
-    "path.partition": [0, 1],
     "query.stage": ["lead", "prospect", "opportunity", "customer", "lost"],
+    "query.as_of": MOMENTS,
+    "query.known_at": MOMENTS,
     "query.owner_team": ["sales", "marketing"],
+    "query.after": [cursor_of(each) for each in (7, "a", (7, "a"), (7, "0" * 32), (7, "a", "b"))],
 }
 
 
@@ -78,8 +83,9 @@ def configuration(
     plan: Plan, base_url: str, identities: Path, tenants: Sequence[str], known: Sequence[Values]
 ) -> dict[str, Any]:
     """`tenants`: by whom it is asked, and who must not see what is that one's. `known`: values that
-    lead somewhere, of all operations and of those that have all these parameters."""
-    everywhere, together = known
+    lead somewhere: of all operations; then, each together, of those that have all of them."""
+    everywhere, *groups = known
+    every = reduce(or_, map(dict, groups), {**VALUES, **everywhere})
     found = {
         "seed": plan.seed,
         "base-url": base_url,
@@ -103,10 +109,7 @@ def configuration(
                 "generation": {"max-examples": plan.chains},
             },
         },
-        "dictionaries": {
-            name: {"values": list(values)}
-            for name, values in {**VALUES, **everywhere, **together}.items()
-        },
+        "dictionaries": {name: {"values": list(values)} for name, values in every.items()},
         "parameters": _drawn({**VALUES, **everywhere}),
         "operations": [
             *(
@@ -116,7 +119,10 @@ def configuration(
                 }
                 for name in COSTLY
             ),
-            {"include-path-regex": _having_all(together), "parameters": _drawn(together)},
+            *(
+                {"include-path-regex": _having_all(group), "parameters": _drawn(group)}
+                for group in groups
+            ),
         ],
     }
     return found if plan.seconds is None else {**found, "max-time": plan.seconds}

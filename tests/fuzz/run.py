@@ -23,7 +23,7 @@ from app.runtime.embedded.stack import embedded_stack
 from tests.fuzz.asking import Fuzzed, fuzz
 from tests.fuzz.generating import LEFT_OUT, LONG, UNMADE, Identity, Plan
 from tests.fuzz.installation import ROOT, installed
-from tests.fuzz.traffic import add_deliveries, send_traffic
+from tests.fuzz.traffic import HALTED, add_deliveries, send_traffic
 from tests.load.about import about
 from tests.scenario.serving import bearer, token
 
@@ -61,7 +61,7 @@ async def run(plan: Plan) -> tuple[Fuzzed, list[str]]:
             async with httpx.AsyncClient(base_url=url, headers=bearer(OWN.token)) as client:
                 servers = stack.bootstrap_servers
                 there = await send_traffic(client, servers, poison=POISON, letters=STOP_AFTER)
-                known = there, await add_deliveries(client)
+                known = there, await add_deliveries(client), HALTED
             found = await asyncio.to_thread(fuzz, url, plan, directory, (OWN, OTHER), known)
             return found, installation.errors()
 

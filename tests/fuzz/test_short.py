@@ -14,7 +14,7 @@ from tests.fuzz.asking import Fuzzed, fuzz
 from tests.fuzz.generating import LEFT_OUT, SHORT, Plan
 from tests.fuzz.installation import installed
 from tests.fuzz.run import OTHER, OWN, tokens
-from tests.fuzz.traffic import add_deliveries, send_traffic
+from tests.fuzz.traffic import HALTED, add_deliveries, send_traffic
 from tests.scenario.serving import bearer
 
 PLAN = Plan(SHORT, examples=6, chains=6, seed=7)
@@ -34,6 +34,7 @@ async def test_every_operation_keeps_to_its_description(
             known = (
                 await send_traffic(client, servers, poison=POISON, letters=POISON),
                 await add_deliveries(client),
+                HALTED,
             )
             description = (await client.get("/schema")).json()
         found = await asyncio.to_thread(fuzz, url, PLAN, tmp_path, (OWN, OTHER), known)

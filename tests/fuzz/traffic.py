@@ -14,6 +14,8 @@ from tests.failure.rig import until
 CONTACTS: Final = 48
 DELIVERIES: Final = 3
 Values = Mapping[str, Sequence[str | int]]
+HALTED: Final[Values] = {"path.lane": ["contacts"], "path.partition": [0]}
+"""Where enough poison was."""
 BATCH: Final = {"content-type": "application/cloudevents-batch+json"}
 ALL: Final = "newsletter.signed_up", "contact.profiled"
 STORIES: Final = (
