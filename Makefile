@@ -69,6 +69,10 @@ drills: $(STAMP) ## Restore a backup, lose a topic, resize the lane: real worker
 upgrade: $(STAMP) ## Roll old workers over to new ones under traffic and check it -> build/upgrade.json
 	@$(BIN)/python -m tests.failure.upgrade $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(STAMP) ## Ask every operation of the HTTP API everything for five minutes -> build/fuzz.json
+	@$(BIN)/python -m tests.fuzz.run $(ARGS)
+
 .PHONY: simulate
 simulate: $(STAMP) ## Measure a what-if and a replay over a big history -> build/simulate.json
 	@$(BIN)/python -m tests.load.simulate $(ARGS)

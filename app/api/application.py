@@ -17,6 +17,7 @@ from app.api.answering import HANDLERS
 from app.api.contacts import contact_key
 from app.api.describing import exemplify
 from app.api.examples import ANSWERS
+from app.api.linking import LinkedConfig
 from app.api.principal import PUBLIC, principal_of
 
 DESCRIPTION = """\
@@ -80,7 +81,7 @@ def _without_logging(config: AppConfig) -> AppConfig:
 
 
 def _openapi(version: str) -> OpenAPIConfig:
-    return OpenAPIConfig(
+    return LinkedConfig(
         title="Funnel",
         version=version,
         description=DESCRIPTION,

@@ -10,7 +10,7 @@ from litestar.openapi.spec import OpenAPIMediaType, RequestBody
 from litestar.openapi.spec.example import Example
 
 from app.api.command_types import COMMANDS
-from app.api.describing import Described
+from app.api.describing import Described, describe_header
 from app.api.problems import FieldError, Problem
 from app.api.redrive_body import REDRIVE_EXAMPLE, REDRIVE_SCHEMA
 from app.inbound.validation import load_schemas
@@ -24,6 +24,8 @@ _EVENT: Final = {
     "time": "2026-03-02T09:14:05Z",
     "data": {"product_id": "analytics"},
 }
+_UNSET_OR_TEXT: Final = ["string", "null"]
+"""As the JSON format of CloudEvents has it: null is the same as left out."""
 _EVENT_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
     "description": "A CloudEvent 1.0; `data` as the schema of its type says.",
@@ -34,12 +36,12 @@ _EVENT_SCHEMA: Final[Mapping[str, Any]] = {
         "source": {"type": "string", "minLength": 1, "maxLength": 256},
         "type": {"type": "string", "minLength": 1},
         "subject": {"type": "string", "minLength": 1, "maxLength": 256},
-        "time": {"type": "string", "format": "date-time"},
-        "tenantid": {"type": "string", "description": "The token's, or left out."},
-        "ingestmode": {"enum": ["live", "backfill"]},
-        "automated": {"type": "boolean"},
-        "channel": {"type": "string", "maxLength": 256},
-        "campaignid": {"type": "string", "maxLength": 256},
+        "time": {"type": _UNSET_OR_TEXT, "format": "date-time"},
+        "tenantid": {"type": _UNSET_OR_TEXT, "description": "The token's, or left out."},
+        "ingestmode": {"enum": ["live", "backfill", None]},
+        "automated": {"type": ["boolean", "null"]},
+        "channel": {"type": _UNSET_OR_TEXT, "maxLength": 256},
+        "campaignid": {"type": _UNSET_OR_TEXT, "maxLength": 256},
         "data": {"type": "object"},
     },
 }
@@ -80,6 +82,13 @@ class CommandOperation(Described):
         self.request_body = RequestBody(
             required=True, content={"application/json": _shown(schema, example)}
         )
+        for status in (200, 202):
+            text = "Where to ask what became of it."
+            describe_header(self.responses or {}, status, "Location", text)
+            text = "Where it was waited for: for so long at most (RFC 7240)."
+            describe_header(
+                self.responses or {}, status, "Preference-Applied", text, is_always=False
+            )
 
 
 @dataclass

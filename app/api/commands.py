@@ -97,7 +97,7 @@ class Commands:
         await self._checker.prepare(principal.tenant)
         checked = self._checker.interaction(value, Topic.COMMANDS)
         if isinstance(checked, FieldError):
-            detail = f"{checked.field}: {checked.detail}"
+            detail = f"{checked.field}: {checked.detail}" if checked.field else checked.detail
             raise Problem(422, checked.reason or "wrong-field", detail, errors=[checked])
         fingerprint = fingerprint_of(idempotency_key, contact_id, body)
         stored = await self.note(_new(principal, id_, contact_id, kind, fingerprint))

@@ -1,12 +1,13 @@
 """Reading one contact: state, history, timers."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import unquote
 
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency as Given
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import Example
 from litestar.params import FromPath, QueryParameter
 
 from app.api.contact_reading import ContactReading
@@ -24,12 +25,23 @@ from app.domain.timestamps import format_rfc3339
 KEY_MAX_CHARS = 256
 READS: dict[str, Any] = needs(Scope.CONTACTS_READ, "Contacts")
 
+MOMENTS: Final = [
+    Example(summary="A moment", value="2026-03-02T09:14:05Z"),
+    Example(summary="The end of a date", value="2026-03-02"),
+]
 AsOf = Annotated[
     str | None,
-    QueryParameter(description="What was true then: RFC 3339, or a date (its end).", max_length=64),
+    QueryParameter(
+        description="What was true then: RFC 3339, or a date (its end).",
+        max_length=64,
+        examples=MOMENTS,
+    ),
 ]
 KnownAt = Annotated[
-    str | None, QueryParameter(description="What was known then. Default: now.", max_length=64)
+    str | None,
+    QueryParameter(
+        description="What was known then. Default: now.", max_length=64, examples=MOMENTS
+    ),
 ]
 
 

@@ -140,11 +140,11 @@ async def redrive_some(
     wanted = wanted_of(body)
     redriving = Redriving(database.engine, intake.put_again, principal.actor)
     if body.dry_run:
-        done = await redriving.would(wanted, limit=body.limit)
+        done = await redriving.would(wanted, limit=int(body.limit))
     else:
         done = await redriving.many(
             wanted,
-            limit=body.limit,
+            limit=int(body.limit),
             per_second=body.rate_per_second,
             max_seconds=REDRIVE_MAX_SECONDS,
         )

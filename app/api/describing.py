@@ -6,7 +6,15 @@ from typing import Any, Final
 
 import msgspec
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Example, OpenAPIResponse, Operation, Responses
+from litestar.openapi.spec import (
+    Example,
+    OpenAPIHeader,
+    OpenAPIResponse,
+    Operation,
+    Responses,
+    Schema,
+)
+from litestar.openapi.spec.enums import OpenAPIType
 
 from app.api.principal import NEEDS, PUBLIC, Scope
 from app.api.problems import MEDIA_TYPE, ProblemDetails
@@ -24,6 +32,13 @@ PROBLEMS: Final = {
     503: "PostgreSQL or Kafka is away, or no worker has run yet.",
     504: "It took too long.",
 }
+HEADERS: Final = {
+    401: ("WWW-Authenticate", True, "What to authenticate with (RFC 9110)."),
+    403: ("WWW-Authenticate", True, "The scope that is missing (RFC 6750)."),
+    429: ("Retry-After", True, "In so many seconds."),
+    503: ("Retry-After", False, "In so many seconds."),
+}
+"""Of each, whether it always comes."""
 _examples: dict[str, msgspec.Struct] = {}
 USUAL: Final = (401, 403, 404, 422, 500, 503, 504)
 WITH_BODY: Final = (*USUAL, 413, 415)
@@ -37,6 +52,8 @@ class Described(Operation):
         if self.responses is None:
             return
         self.responses.pop("400", None)
+        for status, (name, is_always, text) in HEADERS.items():
+            describe_header(self.responses, status, name, text, is_always=is_always)
         example = _examples.get(self.operation_id or "")
         if example is not None:
             _exemplify(self.responses, example)
@@ -51,6 +68,18 @@ def _exemplify(responses: Responses, example: msgspec.Struct) -> None:
         ):
             # The Struct itself: of a dict the framework would leave out what is null.
             answer.content["application/json"].examples = {"example": Example(value=example)}
+
+
+def describe_header(
+    responses: Responses, status: int, name: str, text: str, *, is_always: bool = True
+) -> None:
+    """Of an answer, if there is one of that status."""
+    answer = responses.get(str(status))
+    if isinstance(answer, OpenAPIResponse):
+        shown = OpenAPIHeader(
+            schema=Schema(type=OpenAPIType.STRING), required=is_always, description=text
+        )
+        answer.headers = {**(answer.headers or {}), name: shown}
 
 
 def exemplify(answers: Mapping[str, msgspec.Struct]) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import get
 from litestar.di import NamedDependency as Given
+from litestar.openapi.spec import Example
 from litestar.params import QueryParameter
 
 from app.api.contact_reading import ContactReading
@@ -19,7 +20,14 @@ from app.domain.interaction import Microseconds
 from app.domain.timestamps import format_rfc3339
 from app.domain.why_not import Foreseen, WhyNot
 
-Stage = Annotated[str, QueryParameter(description="The stage it is not in.", max_length=64)]
+Stage = Annotated[
+    str,
+    QueryParameter(
+        description="The stage it is not in.",
+        max_length=64,
+        examples=[Example(summary="Of the shipped models", value="customer")],
+    ),
+]
 
 
 class Why(msgspec.Struct, frozen=True):

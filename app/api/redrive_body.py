@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from app.api.problems import FieldError, Problem, wrong_field
+from app.api.webhook_shapes import read_body as read_as
 from app.domain.reasons import Reason
 from app.domain.timestamps import parse_rfc3339
 from app.storage.dead_letter_queries import Wanted
@@ -27,7 +28,8 @@ class RedriveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     until: Text | UnsetType = UNSET
     again: bool = False
     """Also what was sent again before, and what then failed again."""
-    limit: Annotated[int, Meta(ge=1, le=LIMIT_MAX)] = 100
+    limit: Annotated[float, Meta(ge=1, le=LIMIT_MAX, multiple_of=1)] = 100
+    """A whole number, which in JSON may be written as 100.0 or 1e2."""
     rate_per_second: Annotated[float, Meta(gt=0, le=PER_SECOND_MAX)] = 50
     dry_run: bool = False
 
@@ -65,12 +67,8 @@ REDRIVE_SCHEMA: Final[dict[str, Any]] = {
 
 
 def read_body(body: bytes) -> RedriveBody:
-    """Problem 422."""
-    try:
-        found = msgspec.json.decode(body, type=RedriveBody)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        detail = "must be a JSON object as /schema describes it: filters, again, limit, …"
-        raise Problem(422, "wrong-body", detail, errors=[FieldError("", detail)]) from None
+    """Problem 422, with the field."""
+    found = read_as(body, RedriveBody)
     if all(getattr(found, name) is UNSET for name in FILTERS):
         detail = f"needs at least one filter: {', '.join(FILTERS)}"
         raise Problem(422, "no-filter", detail, errors=[FieldError("", detail)])

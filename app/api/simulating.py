@@ -1,5 +1,6 @@
 """POST /v1/models/{m}/simulate: who would be elsewhere under a model, as a job with progress."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -10,14 +11,25 @@ from litestar.params import FromPath
 from msgspec.structs import asdict
 
 from app.api.contacts import decoded_key
-from app.api.describing import USUAL, needs
+from app.api.describing import USUAL, Described, describe_header, needs
 from app.api.model_library import ModelLibrary
 from app.api.principal import Principal, Scope
 from app.api.simulations import Simulation, Simulations
 from app.domain.timestamps import format_rfc3339
 from app.domain.what_if_report import Lack, Month, PairCount, Report
 
-STARTS: dict[str, Any] = needs(Scope.MODELS_WRITE, "Models", problems=(*USUAL, 429))
+
+@dataclass
+class SimulateOperation(Described):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        text = "Where to ask how far it is."
+        describe_header(self.responses or {}, 202, "Location", text)
+
+
+STARTS: dict[str, Any] = needs(
+    Scope.MODELS_WRITE, "Models", SimulateOperation, problems=(*USUAL, 429)
+)
 READS: dict[str, Any] = needs(Scope.MODELS_WRITE, "Models")
 
 

@@ -70,11 +70,19 @@ def test_the_envelope_names_every_attribute_that_is_known() -> None:
     assert {*ENVELOPE["required"]} - {"data"} <= of_headers
 
 
+def _set(value: Any) -> Any:
+    """Without null, which in the JSON format of CloudEvents says as much as nothing."""
+    if not isinstance(value, list):
+        return value
+    rest = [each for each in value if each not in ("null", None)]
+    return rest if None in value else rest[0]
+
+
 def test_the_api_describes_the_same_envelope() -> None:
     body = read(SCHEMAS / OPENAPI)["paths"]["/v1/interactions"]["post"]["requestBody"]
     told = body["content"]["application/cloudevents+json"]["schema"]
     for name, schema in told["properties"].items():
-        ours = {key: value for key, value in schema.items() if key != "description"}
-        theirs = ENVELOPE["properties"][name].items()
+        ours = {key: _set(value) for key, value in schema.items() if key != "description"}
+        theirs = ENVELOPE["properties"][name]
         # Of the tenant the token says more.
-        assert ours.items() <= theirs or name == "tenantid", name
+        assert ours == {k: theirs.get(k) for k in ours} or name == "tenantid", name
