@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from pydantic import SecretStr
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.settings import Database
@@ -29,13 +30,27 @@ def engine(database: Database | str, *, application_name: str = "funnel") -> Asy
             server_settings={"application_name": application_name, "timezone": "UTC"},
         )
 
-    return create_async_engine(
+    made = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
-        pool_pre_ping=True,
         pool_size=POOL_KEPT,
         max_overflow=POOL_MAX - POOL_KEPT,
     )
+    event.listen(made.sync_engine, "checkout", _refuse_lost)
+    return made
+
+
+def reads_of(engine: AsyncEngine) -> AsyncEngine:
+    """On the same connections, for statements that are read one by one: without a transaction
+    around each, which is two more ways to the server and back."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _refuse_lost(connection: Any, _record: object, _proxy: object) -> None:
+    """The driver hears of it when the server goes: no need to ask it each time, which would be
+    three ways to the server and back."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError("the server has closed a connection")
 
 
 async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import BigInteger, ColumnElement, Date, Executable, Row, case, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.storage.engine import reaching
+from app.storage.engine import reaching, reads_of
 from app.storage.tables import lane_partition, open_deal, stage_flow, touch_flow
 
 By = Literal["none", "day", "week", "month", "channel", "campaign"]
@@ -132,6 +132,6 @@ def _moved(row: Row[*tuple[Any, ...]]) -> Moved:
 
 async def _rows(engine: AsyncEngine, query: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
     with reaching("reading counts"):
-        async with engine.connect() as connection:
+        async with reads_of(engine).connect() as connection:
             found = await connection.execute(query)
     return list(found.all())

@@ -1,8 +1,9 @@
 """How fast lists, searches and counts answer over a million contacts: every filter in every order.
 
-    python -m tests.load.lists [--contacts 1000000] [--rounds 50]
+    python -m tests.load.lists [--contacts 1000000] [--rounds 50] [--keep DIRECTORY]
 
-Starts a PostgreSQL of its own, fills the tables that lists read as an apply would, and asks the
+Starts a PostgreSQL of its own, fills the tables that lists read as an apply would (in DIRECTORY
+once, for the runs that follow), and asks the
 API in this process over its HTTP interface. Milliseconds of the first page, p50 and p99; and, for a
 machine that does something else meanwhile, the mean CPU of this process and of PostgreSQL.
 """
@@ -240,7 +241,8 @@ async def run(directory: Path, contacts: int, rounds: int) -> None:
         database = Database(url=SecretStr(postgres.url), transaction_timeout_seconds=600)
         connection = await connect(database, application_name="lists")
         company, started = Company(contacts), time.perf_counter()
-        await fill(connection, company)
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM contact_view)"):
+            await fill(connection, company)
         size = await connection.fetchval("SELECT pg_total_relation_size('contact_view')")
         await connection.close()
         seconds = time.perf_counter() - started
@@ -254,10 +256,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.load.lists")
     parser.add_argument("--contacts", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--keep", type=Path, help="a directory whose contacts are used again")
     given = parser.parse_args()
-    place = Path(tempfile.mkdtemp(prefix="funnel-lists-"))
+    place = given.keep or Path(tempfile.mkdtemp(prefix="funnel-lists-"))
+    place.mkdir(mode=0o755, exist_ok=True)
     place.chmod(0o755)
     try:
         asyncio.run(run(place, given.contacts, given.rounds))
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        if given.keep is None:
+            shutil.rmtree(place, ignore_errors=True)
