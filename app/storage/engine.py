@@ -18,6 +18,12 @@ POOL_KEPT: Final = 5
 POOL_MAX: Final = 15
 """Connections of an engine: kept open, and at most."""
 
+_PLANNER: Final = {
+    # what people ask must not take the lanes' cores, and is too short for machine code
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+}
+
 
 def engine(database: Database | str, *, application_name: str = "funnel") -> AsyncEngine:
     """An engine for reads and migrations, on settings or a plain URL; dispose of it when done.
@@ -27,7 +33,7 @@ def engine(database: Database | str, *, application_name: str = "funnel") -> Asy
     async def connect() -> asyncpg.Connection:
         return await asyncpg.connect(
             **database_access(settings),
-            server_settings={"application_name": application_name, "timezone": "UTC"},
+            server_settings={**_PLANNER, "application_name": application_name, "timezone": "UTC"},
         )
 
     made = create_async_engine(
@@ -35,6 +41,7 @@ def engine(database: Database | str, *, application_name: str = "funnel") -> Asy
         async_creator=connect,
         pool_size=POOL_KEPT,
         max_overflow=POOL_MAX - POOL_KEPT,
+        pool_use_lifo=True,  # the one that was used last has most statements prepared
     )
     event.listen(made.sync_engine, "checkout", _refuse_lost)
     return made
