@@ -192,7 +192,7 @@ async def _beside(
             f"beside           {turn.asked:4} lists asked for ({turn.answer_ms} ms): worker"
             f" {turn.worker_us} µs, PostgreSQL {turn.postgres_us} µs per interaction, p50"
             f" {turn.p50_ms} ms, p99 {turn.p99_ms} ms; asking took {turn.asking_us} µs (sent up to"
-            f" {turn.behind_ms} ms late)"
+            f" {turn.behind_ms} ms late; others: {turn.others_cores} cores)"
         )
     figures = ("worker_us", "postgres_us", "p50_ms", "p99_ms")
     more = {figure: round(found.more(figure), 1) for figure in figures}
