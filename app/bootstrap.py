@@ -33,6 +33,7 @@ from app.storage import ownership
 from app.storage.connect import connect
 from app.storage.days import ensure_segment_days
 from app.storage.faults import reading
+from app.storage.flow_sums import sum_settled_flows
 from app.storage.result_retention import drop_old_results
 from app.storage.retention import drop_old_days, oldest_kept
 from app.storage.revision import check_revision
@@ -214,11 +215,13 @@ async def _prepare_database(settings: Settings) -> None:
 
 
 async def _drop_old(settings: Settings) -> None:
-    """Results of commands, and the segments' days that are over, by the settings; bit by bit."""
+    """Results of commands, and the segments' days that are over, by the settings; flows of days
+    that are over are summed. Bit by bit."""
     keep = settings.retention
     connection = await connect(settings.database, application_name="funnel-keep-house")
     try:
         await drop_old_results(connection, settings.commands.kept_days)
+        await sum_settled_flows(connection)
         if keep.segment_days is not None:
             await drop_old_days(connection, oldest_kept(keep.segment_days, keep.replay_days))
     finally:

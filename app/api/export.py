@@ -7,7 +7,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from app.storage.list_queries import TEMPERATURES, ListedContact, Sort, Wanted
+from app.storage.list_queries import TEMPERATURES, ListedContact, Wanted
+from app.storage.list_statements import Sort
 
 READ_ROWS: Final = 1_000
 """At once, of one stage and temperature."""

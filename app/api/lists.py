@@ -24,14 +24,8 @@ from app.api.tabular import Tabular, table, wants_table
 from app.domain.rules import Rules
 from app.domain.state import NONE
 from app.storage import list_queries
-from app.storage.list_queries import (
-    ListedContact,
-    Sort,
-    Wanted,
-    all_stages,
-    stages_of,
-    teams,
-)
+from app.storage.list_queries import ListedContact, Wanted, all_stages, stages_of, teams
+from app.storage.list_statements import Sort
 
 READS: dict[str, Any] = needs(Scope.CONTACTS_READ, "Contacts", Tabular)
 Temperature = Literal["hot", "warm", "cold"]
@@ -88,16 +82,10 @@ class Lists:
         if text is None:
             found = await list_queries.contacts(engine, wanted, sort=sort, limit=limit, after=after)
             return found, False
-        tenant = wanted.tenant
-        matches = await list_queries.search(
-            engine, tenant, text, range(await self._database.partitions())
+        partitions = await self._database.partitions()
+        return await list_queries.search(
+            engine, wanted, text, partitions, sort=sort, limit=limit, after=after
         )
-        homes = [(await self._database.home_of(tenant, key), key) for key in matches.primaries]
-        among = list(dict.fromkeys((*matches.keys, *homes)))
-        rows = await list_queries.contacts(
-            engine, wanted, sort=sort, limit=limit, after=after, among=among
-        )
-        return rows, matches.is_cut
 
     async def answer(
         self,

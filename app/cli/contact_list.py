@@ -104,7 +104,7 @@ def list_(
 async def read_list(settings: "Settings", asked: Asked) -> Listed:
     """FunnelError where a stage or team is none; Unavailable, RevisionError."""
     from app.bootstrap import now
-    from app.cli.database import CONTACT_LANE, database, home_of
+    from app.cli.database import CONTACT_LANE, database
     from app.runtime.ruling import ruling_of
     from app.storage import list_queries, queries
     from app.storage.list_queries import Wanted
@@ -121,17 +121,11 @@ async def read_list(settings: "Settings", asked: Asked) -> Listed:
             found = await list_queries.contacts(engine, wanted, sort=asked.sort, limit=asked.limit)
             return Listed(found, rules, False)
         lane = await queries.lane(engine, CONTACT_LANE)
-        places = range(0 if lane is None else lane.partitions)
-        matches = await list_queries.search(engine, asked.tenant, asked.text, places)
-        homes = [(await home_of(engine, asked.tenant, key), key) for key in matches.primaries]
-        found = await list_queries.contacts(
-            engine,
-            wanted,
-            sort=asked.sort,
-            limit=asked.limit,
-            among=list(dict.fromkeys((*matches.keys, *homes))),
+        places = 0 if lane is None else lane.partitions
+        matches = await list_queries.search(
+            engine, wanted, asked.text, places, sort=asked.sort, limit=asked.limit
         )
-        return Listed(found, rules, matches.is_cut)
+        return Listed(matches.contacts, rules, matches.is_cut)
 
 
 def _check(asked: Asked, rules: "Rules") -> None:

@@ -1,18 +1,14 @@
 """The lanes as services of the shell."""
 
 import asyncio
-import gc
 from collections.abc import Mapping
-from typing import Final, Protocol
+from typing import Protocol
 
 import structlog
 from mode import Service
 
+from app.runtime.garbage import settle
 from app.telemetry.health import Health
-
-COLLECT_AFTER: Final = (20_000, 10, 10)
-"""A batch makes tens of thousands of objects that hold no cycles: Python's own thresholds (700, 10,
-10) would look through the contact cache again and again, a third of the worker's time."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,10 +53,7 @@ class LaneService(Service):
         self._ended = asyncio.Event()
 
     async def on_start(self) -> None:
-        """What was imported lives as long as the process: the collector need not look at it."""
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*COLLECT_AFTER)
+        settle()
 
     @Service.task
     async def _drive(self) -> None:

@@ -12,6 +12,7 @@ import uvicorn
 from mode import Service
 
 from app.errors import SetupError
+from app.runtime.garbage import settle
 
 KEEP_ALIVE_SECONDS: Final = 30
 BACKLOG: Final = 1024
@@ -87,6 +88,7 @@ class WebService(Service):
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # what is accepted inherits it
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MAX_MS)
         self.port = self._socket.getsockname()[1]
+        settle()
         log.info("api listens", url=self.url)
 
     @Service.task

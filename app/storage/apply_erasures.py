@@ -25,16 +25,17 @@ CONTACT_TABLES: Final = ("contact_log", "stage_change", "contact_view", "profile
 _UNNAME: Final = """
 WITH named AS (
   DELETE FROM touch_flow
-   WHERE partition = $1 AND tenant = $2 AND length($3::text) >= $4
+   WHERE partition IN ($1, -1) AND tenant = $2 AND length($3::text) >= $4
      AND (strpos(channel, $3) > 0 OR strpos(campaign, $3) > 0) RETURNING *)
 INSERT INTO touch_flow AS f (partition, tenant, month, channel, campaign, from_stage, to_stage, n,
     stayed_seconds)
-SELECT partition, tenant, month, '', '', from_stage, to_stage, sum(n), sum(stayed_seconds)
-  FROM named GROUP BY partition, tenant, month, from_stage, to_stage
+SELECT $1, tenant, month, '', '', from_stage, to_stage, sum(n), sum(stayed_seconds)
+  FROM named GROUP BY tenant, month, from_stage, to_stage
     ON CONFLICT (partition, tenant, month, channel, campaign, from_stage, to_stage) DO UPDATE SET
        n = f.n + excluded.n, stayed_seconds = f.stayed_seconds + excluded.stayed_seconds
 """
-"""A channel that names the contact is none: what it counted stays, without it."""
+"""A channel that names the contact is none: what it counted stays, without it, also where it was
+summed (`app.storage.flow_sums`)."""
 NAMING_MIN_CHARS: Final = 6
 """Shorter keys name nobody, and are parts of many a campaign's name."""
 

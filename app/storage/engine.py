@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from pydantic import SecretStr
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.settings import Database
@@ -18,6 +19,12 @@ POOL_KEPT: Final = 5
 POOL_MAX: Final = 15
 """Connections of an engine: kept open, and at most."""
 
+_PLANNER: Final = {
+    # what people ask must not take the lanes' cores, and is too short for machine code
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+}
+
 
 def engine(database: Database | str, *, application_name: str = "funnel") -> AsyncEngine:
     """An engine for reads and migrations, on settings or a plain URL; dispose of it when done.
@@ -28,18 +35,34 @@ def engine(database: Database | str, *, application_name: str = "funnel") -> Asy
         return await asyncpg.connect(
             **database_access(settings),
             server_settings={
+                **_PLANNER,
                 "application_name": session_name(application_name),
                 "timezone": "UTC",
             },
         )
 
-    return create_async_engine(
+    made = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=connect,
-        pool_pre_ping=True,
         pool_size=POOL_KEPT,
         max_overflow=POOL_MAX - POOL_KEPT,
+        pool_use_lifo=True,  # the one that was used last has most statements prepared
     )
+    event.listen(made.sync_engine, "checkout", _refuse_lost)
+    return made
+
+
+def reads_of(engine: AsyncEngine) -> AsyncEngine:
+    """On the same connections, for statements that are read one by one: without a transaction
+    around each, which is two more ways to the server and back."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _refuse_lost(connection: Any, _record: object, _proxy: object) -> None:
+    """The driver hears of it when the server goes: no need to ask it each time, which would be
+    three ways to the server and back."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError("the server has closed a connection")
 
 
 async def driver_of(connection: AsyncConnection) -> asyncpg.Connection:

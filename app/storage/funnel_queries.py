@@ -8,15 +8,31 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import BigInteger, ColumnElement, Date, Executable, Row, case, cast, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Executable,
+    Integer,
+    Row,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.storage.engine import reaching
+from app.storage.engine import reaching, reads_of
+from app.storage.flow_sums import SUMMED
 from app.storage.tables import lane_partition, open_deal, stage_flow, touch_flow
 
 By = Literal["none", "day", "week", "month", "channel", "campaign"]
 MONTH_CHARS: Final = 7
-_PARTITIONS: Final = select(lane_partition.c.partition)
+_PARTITIONS: Final = union_all(
+    select(lane_partition.c.partition), select(literal_column(str(SUMMED), Integer))
+)
 """It leads the keys: with it a period is read through them."""
 
 
@@ -132,6 +148,6 @@ def _moved(row: Row[*tuple[Any, ...]]) -> Moved:
 
 async def _rows(engine: AsyncEngine, query: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
     with reaching("reading counts"):
-        async with engine.connect() as connection:
+        async with reads_of(engine).connect() as connection:
             found = await connection.execute(query)
     return list(found.all())

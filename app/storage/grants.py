@@ -56,8 +56,8 @@ RIGHTS: Final[Mapping[str, Mapping[Role, str]]] = {
     "contact_view": {Role.WORKER: _WRITE, Role.API: _READ, Role.ERASURE: _TAKE_OUT},
     "profile": {Role.WORKER: _WRITE, Role.API: _READ, Role.ERASURE: _TAKE_OUT},
     "open_deal": {Role.WORKER: _ALL, Role.API: _READ},
-    "stage_flow": {Role.WORKER: _WRITE, Role.API: _READ},
-    "touch_flow": {Role.WORKER: _WRITE, Role.API: _READ, Role.ERASURE: _TAKE_OUT},
+    "stage_flow": {Role.WORKER: _ALL, Role.API: _READ},
+    "touch_flow": {Role.WORKER: _ALL, Role.API: _READ, Role.ERASURE: _TAKE_OUT},
     "webhook": {Role.API: _WRITE, Role.WEBHOOKS: _ALL},
     "delivery": {Role.API: _WRITE, Role.WEBHOOKS: _ALL, Role.ERASURE: "SELECT, UPDATE"},
 }

@@ -1,41 +1,22 @@
 """Contacts in lists: filtered, in an order, a page at a time. Off the hot path.
 
-Whatever is asked, few rows are read. What a list is filtered by has an index in each order for
-every stage and temperature (`facet_of`): a page is merged from the first rows of each. Searches
-look at the first few hundred matches of each kind, by key, and sort those.
+Whatever is asked, few rows are read: `app.storage.list_statements` says how.
 
 Every function raises Unavailable when PostgreSQL is away.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Executable,
-    Integer,
-    Row,
-    Select,
-    Text,
-    and_,
-    func,
-    literal,
-    literal_column,
-    select,
-    true,
-    tuple_,
-    union_all,
-)
+from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.interaction import Microseconds
-from app.domain.listing import Facet, facet_of
-from app.domain.personal import FIELDS, search_key
+from app.domain.listing import facet_of
+from app.domain.personal import search_key
+from app.domain.routing import home_partition, routing_key
 from app.domain.rules import Rules
 from app.domain.state import (
     CUSTOMER,
@@ -47,25 +28,25 @@ from app.domain.state import (
     RECYCLED,
 )
 from app.domain.temperature import COLD, HOT, WARM
-from app.storage.engine import reaching
+from app.storage.engine import reaching, reads_of
+from app.storage.list_statements import (
+    FILTERS,
+    LISTED,
+    Shape,
+    Sort,
+    page_by_facets,
+    page_of_keys,
+    page_of_search,
+)
 from app.storage.stored import microseconds, moment
-from app.storage.tables import contact_view, profile
 
-Sort = Literal["follow-up", "updated"]
 TEMPERATURES: Final = (HOT, WARM, COLD)
 MATCHES_MAX: Final = 200
 """Of one kind (name, family name, e-mail, company, key) that a search looks at."""
 _STAGES: Final = (LEAD, PROSPECT, OPPORTUNITY, CUSTOMER, LOST, RECYCLED, DISQUALIFIED)
 _END: Final = chr(0x10FFFF)
-_view = contact_view.c
-_SEARCHED: Final = ("name_key", "name_turned", "email_key", "company_key")
-_FACETS: Final[tuple[tuple[str, Facet, ColumnElement[Any], ColumnElement[Any]], ...]] = (
-    ("account", "account", _view.of_account, _view.account_id),
-    ("owner", "owner", _view.of_owner, _view.owner),
-    ("campaign", "campaign", _view.of_campaign, _view.first_campaign),
-    ("channel", "channel", _view.of_channel, _view.first_channel),
-)
-"""Those with fewer contacts each first: with the first that is asked for a list begins."""
+Key = tuple[int, str]
+"""Where a list goes on: see `ListedContact.key`."""
 
 
 def all_stages(rules: Rules) -> tuple[str, ...]:
@@ -96,8 +77,14 @@ class Wanted(msgspec.Struct, frozen=True):
     channel: str | None = None
     campaign: str | None = None
 
+    @property
+    def temperatures(self) -> tuple[str, ...]:
+        return TEMPERATURES if self.temperature is None else (self.temperature,)
+
 
 class ListedContact(msgspec.Struct, frozen=True):
+    """In the order of LISTED, then of a profile's FIELDS."""
+
     contact_id: str
     stage: str
     temperature: str
@@ -125,11 +112,9 @@ class ListedContact(msgspec.Struct, frozen=True):
 
 
 class Found(NamedTuple):
-    """What a text leads to: contacts by (partition, contact_id)."""
+    """What a text leads to."""
 
-    keys: list[tuple[int, str]]
-    primaries: list[str]
-    """The contacts that those of them which are linked are folded under."""
+    contacts: list[ListedContact]
     is_cut: bool
     """More match than were looked at."""
 
@@ -140,173 +125,105 @@ async def contacts(
     *,
     sort: Sort,
     limit: int,
-    after: tuple[int, str] | None = None,
+    after: Key | None = None,
     among: Sequence[tuple[int, str]] | None = None,
 ) -> list[ListedContact]:
     """`after`: key of the last one already seen; `among`: only these (partition, contact_id)."""
-    some = _by_facets(wanted, sort, limit, after) if among is None else _among(wanted, among)
-    found = some.subquery("found")
-    first = select(found).order_by(*_order(sort, found.c)).limit(_literal(limit))
-    if among is not None and after is not None:
-        first = first.where(_beyond(sort, after, found.c))
-    page = first.subquery("page")
-    of_page = page.c
-    told = and_(
-        *(profile.c[name] == of_page[name] for name in ("partition", "tenant", "contact_id"))
-    )
-    columns = [of_page[name] for name in ListedContact.__struct_fields__ if name in of_page]
-    query = (
-        select(*columns, *(profile.c[field] for field in FIELDS))
-        .select_from(page.outerjoin(profile, told))
-        .order_by(*_order(sort, of_page))
-    )
-    return [_listed(row) for row in await _rows(engine, query)]
-
-
-async def search(engine: AsyncEngine, tenant: str, text: str, partitions: Sequence[int]) -> Found:
-    """By the beginning of a name, family name, e-mail or company, as people write them, or of the
-    contact's key, as it is."""
-    key = search_key(text)
-    kinds: list[Select[Any]] = []
-    if key:
-        for name in _SEARCHED:
-            column = profile.c[name]
-            kinds.append(
-                select(literal(name).label("kind"), profile.c.partition, profile.c.contact_id)
-                .where(profile.c.tenant == tenant, column >= key, column < key + _END)
-                .order_by(column)
-                .limit(_literal(MATCHES_MAX))
-            )
-    kinds.append(_by_key(tenant, text, partitions))
-    match = union_all(*(select(each.subquery()) for each in kinds)).subquery("match")
-    it = and_(
-        _view.partition == match.c.partition,
-        _view.tenant == tenant,
-        _view.contact_id == match.c.contact_id,
-    )
-    query = select(match, _view.linked_to).select_from(match.join(contact_view, it))
-    keys: dict[tuple[int, str], str | None] = {}
-    counts: Counter[str] = Counter()
-    for kind, partition, contact_id, linked_to in await _rows(engine, query):
-        counts[kind] += 1
-        keys[partition, contact_id] = linked_to
-    primaries = dict.fromkeys(filter(None, keys.values()))
-    is_cut = max(counts.values(), default=0) >= MATCHES_MAX
-    return Found([key for key in keys if not keys[key]], list(primaries), is_cut)
-
-
-def _by_key(tenant: str, text: str, partitions: Sequence[int]) -> Select[Any]:
-    where = (
-        func.unnest(literal(list(partitions), ARRAY(Integer)))
-        .table_valued("partition", name="homes")
-        .render_derived()
-    )
-    mine = (
-        select(_view.partition, _view.contact_id)
-        .where(_view.partition == where.c.partition, _view.tenant == tenant)
-        .where(_view.contact_id >= text, _view.contact_id < text + _END)
-        .order_by(_view.contact_id)
-        .limit(_literal(MATCHES_MAX))
-        .lateral("mine")
-    )
-    return (
-        select(literal("key").label("kind"), mine.c.partition, mine.c.contact_id)
-        .select_from(where.join(mine, true()))
-        .limit(_literal(MATCHES_MAX))
-    )
-
-
-def _by_facets(
-    wanted: Wanted, sort: Sort, limit: int, after: tuple[int, str] | None
-) -> Select[Any]:
-    """The first rows of every stage and temperature, through the index of one facet."""
-    temperatures = TEMPERATURES if wanted.temperature is None else (wanted.temperature,)
-    asked = [each for each in _FACETS if getattr(wanted, each[0]) is not None]
-    facet, number, value = (
-        (asked[0][1], asked[0][2], getattr(wanted, asked[0][0]))
-        if asked
-        else ("stage", _view.in_stage, "")
-    )
-    numbers = [
+    shape, given = _shape(wanted, sort, limit, after), _given(wanted, sort, after)
+    if among is not None:
+        given["partitions"] = [partition for partition, _ in among]
+        given["contact_ids"] = [contact_id for _, contact_id in among]
+        return list(map(_listed, await _rows(engine, page_of_keys(shape), given)))
+    facet, value = _leading(wanted)
+    given["numbers"] = [
         facet_of(facet, wanted.tenant, value, stage, temperature)
-        for stage, temperature in product(wanted.stages, temperatures)
+        for stage, temperature in product(wanted.stages, wanted.temperatures)
     ]
-    each = (
-        func.unnest(literal(numbers, ARRAY(BigInteger)))
-        .table_valued("number", name="each")
-        .render_derived()
-    )
-    first = (
-        select(contact_view)
-        .where(number == each.c.number, _view.linked_to.is_(None))
-        .where(*(column == getattr(wanted, name) for name, _, _, column in asked[1:]))
-        .order_by(*_order(sort))
-        .limit(_literal(limit))
-    )
+    return list(map(_listed, await _rows(engine, page_by_facets(shape), given)))
+
+
+async def search(
+    engine: AsyncEngine,
+    wanted: Wanted,
+    text: str,
+    partitions: int,
+    *,
+    sort: Sort,
+    limit: int,
+    after: Key | None = None,
+    matches_max: int = MATCHES_MAX,
+) -> Found:
+    """By the beginning of a name, family name, e-mail or company, as people write them, or of the
+    contact's key, as it is. Who is folded under another contact leads to that one.
+
+    `partitions`: N of the contact lane."""
+    word = search_key(text)
+    given = _given(wanted, sort, after) | {
+        "partitions": list(range(partitions)), "text": text, "beyond_text": text + _END,
+    }  # fmt: skip
+    if word:
+        given |= {"word": word, "beyond_word": word + _END}
+    shape = _shape(wanted, sort, limit, after)
+    rows = await _rows(engine, page_of_search(shape, bool(word), matches_max), given)
+    is_cut, linked, *_ = rows[0]
+    found = [_listed(row[2:]) for row in rows if row[2] is not None]
+    if linked:
+        among = [
+            (home_partition(routing_key(wanted.tenant, key), partitions), key) for key in linked
+        ]
+        others = await contacts(engine, wanted, sort=sort, limit=limit, after=after, among=among)
+        found = _merged(found, others, sort)[:limit]
+    return Found(found, is_cut)
+
+
+def _merged(
+    found: list[ListedContact], others: list[ListedContact], sort: Sort
+) -> list[ListedContact]:
+    """Each once, in order."""
+    by_key = {each.key(sort): each for each in (*found, *others)}
+    return [by_key[key] for key in sorted(by_key, reverse=sort == "updated")]
+
+
+def _leading(wanted: Wanted) -> tuple[Any, str]:
+    """The facet by which a page is read, and its value."""
+    for each in FILTERS:
+        if (value := getattr(wanted, each.name)) is not None:
+            return each.facet, value
+    return "stage", ""
+
+
+def _shape(wanted: Wanted, sort: Sort, limit: int, after: Key | None) -> Shape:
+    asked = tuple(each.name for each in FILTERS if getattr(wanted, each.name) is not None)
+    return Shape(sort, limit, after is not None, asked)
+
+
+def _given(wanted: Wanted, sort: Sort, after: Key | None) -> dict[str, Any]:
+    given = {each.name: getattr(wanted, each.name) for each in FILTERS} | {
+        "tenant": wanted.tenant,
+        "stages": list(wanted.stages),
+        "temperatures": list(wanted.temperatures),
+    }
     if after is not None:
-        first = first.where(_beyond(sort, after))
-    rows = first.correlate(each).lateral("v")
-    is_it = [rows.c.tenant == wanted.tenant, rows.c.stage.in_(wanted.stages)]
-    if asked:  # numbers may be those of another value, if rarely
-        is_it.append(rows.c[asked[0][3].name] == value)
-    return select(rows).select_from(each.join(rows, true())).where(*is_it)
+        at, given["after_id"] = after
+        given["after_at"] = moment(at) if sort == "updated" else at
+    return given
 
 
-def _among(wanted: Wanted, keys: Sequence[tuple[int, str]]) -> Select[Any]:
-    given = (
-        func.unnest(
-            literal([partition for partition, _ in keys], ARRAY(Integer)),
-            literal([contact_id for _, contact_id in keys], ARRAY(Text)),
-        )
-        .table_valued("partition", "contact_id", name="given")
-        .render_derived()
-    )
-    key = and_(
-        _view.partition == given.c.partition,
-        _view.tenant == wanted.tenant,
-        _view.contact_id == given.c.contact_id,
-    )
-    query = (
-        select(contact_view)
-        .select_from(given.join(contact_view, key))
-        .where(_view.stage.in_(wanted.stages), _view.linked_to.is_(None))
-    )
-    if wanted.temperature is not None:
-        query = query.where(_view.temperature == wanted.temperature)
-    for name, _, _, column in _FACETS:
-        if getattr(wanted, name) is not None:
-            query = query.where(column == getattr(wanted, name))
-    return query
+_TIMES: Final = tuple(map(LISTED.index, ("entered_at", "follow_up_due", "updated_at")))
 
 
-def _order(sort: Sort, of: Any = _view) -> tuple[ColumnElement[Any], ...]:
-    if sort == "updated":
-        return of.updated_at.desc(), of.contact_id.desc()
-    return of.work_order, of.contact_id
+def _listed(row: Sequence[Any]) -> ListedContact:
+    fields = list(row)
+    for n in _TIMES:
+        if fields[n] is not None:
+            fields[n] = microseconds(fields[n])
+    return ListedContact(*fields)
 
 
-def _beyond(sort: Sort, after: tuple[int, str], of: Any = _view) -> ColumnElement[bool]:
-    at, contact_id = after
-    if sort == "updated":
-        return tuple_(of.updated_at, of.contact_id) < (moment(at), contact_id)
-    return tuple_(of.work_order, of.contact_id) > (at, contact_id)
-
-
-def _literal(limit: int) -> ColumnElement[int]:
-    """In the text of the statement: a plan for an unknown limit reads everything."""
-    return literal_column(str(int(limit)))
-
-
-def _listed(row: Row[*tuple[Any, ...]]) -> ListedContact:
-    fields = dict(row._mapping)
-    for name in ("entered_at", "follow_up_due", "updated_at"):
-        if fields[name] is not None:
-            fields[name] = microseconds(fields[name])
-    return ListedContact(**fields)
-
-
-async def _rows(engine: AsyncEngine, query: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
+async def _rows(
+    engine: AsyncEngine, query: Executable, given: Mapping[str, Any]
+) -> Sequence[Row[*tuple[Any, ...]]]:
     with reaching("reading lists"):
-        async with engine.connect() as connection:
-            found = await connection.execute(query)
-    return list(found.all())
+        async with reads_of(engine).connect() as connection:
+            found = await connection.execute(query, given)
+    return found.all()

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Executable, Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.storage.engine import reaching
+from app.storage.engine import reaching, reads_of
 from app.storage.models import ActivationRow, StoredModel
 from app.storage.stored import microseconds
 from app.storage.tables import contact, counter, lane_partition, model, model_timeline
@@ -94,6 +94,6 @@ def _activation(row: Row[*tuple[Any, ...]]) -> ActivationRow:
 
 async def _rows(engine: AsyncEngine, query: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
     with reaching("reading models"):
-        async with engine.connect() as connection:
+        async with reads_of(engine).connect() as connection:
             found = await connection.execute(query)
     return list(found.all())

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Executable, Row, Table, and_, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.storage.engine import reaching
+from app.storage.engine import reaching, reads_of
 from app.storage.rows import (
     LaneRow,
     PartitionRow,
@@ -134,7 +134,7 @@ async def database_bytes(engine: AsyncEngine) -> int:
 
 async def _rows(engine: AsyncEngine, query: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
     with reaching("reading"):
-        async with engine.connect() as connection:
+        async with reads_of(engine).connect() as connection:
             found = await connection.execute(query)
     return list(found.all())
 

@@ -451,6 +451,7 @@ open_deal = Table(
     PrimaryKeyConstraint("partition", "tenant", "contact_id", "deal_id"),
 )
 
+# Of both flows: partition -1 is the sum over all of them (app.storage.flow_sums)
 stage_flow = Table(
     "stage_flow",
     metadata,

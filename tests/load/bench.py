@@ -1,8 +1,8 @@
 """`make bench`: throughput with its cost, latency and takeover of the service -> build/bench.json.
 
     python -m tests.load.bench [--interactions N] [--contacts N] [--seed N] [--workers N]
-        [--only throughput,latency,takeover,due] [--rates 2000] [--seconds 30] [--profile]
-        [--timers 100000] [--model b2b-default@1]
+        [--only throughput,latency,takeover,due,beside] [--rates 2000] [--seconds 30] [--profile]
+        [--timers 100000] [--asks 20] [--model b2b-default@1]
 
 Everything runs on this machine: two workers, PostgreSQL, the broker and the load generator share
 its cores. Figures others compare with need the machine for themselves.
@@ -24,6 +24,7 @@ import msgspec
 import uvloop
 
 from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
+from tests.load.beside import measure_beside
 from tests.load.due import measure_due
 from tests.load.fleet import ROOT, Fleet
 from tests.load.latency import measure_latency
@@ -40,6 +41,10 @@ PARTS: Final = ("throughput", "latency", "takeover")
 DUE_RATE: Final = 500
 """Interactions a second while very many timers are due."""
 DUE_PREPARE_SECONDS: Final = 60.0
+BESIDE_RATE: Final = 1000
+"""Interactions a second while lists are asked for."""
+BESIDE_SECONDS: Final = 15.0
+"""Each turn."""
 VERSIONS: Final = ("aiokafka", "asyncpg", "msgspec", "uvloop", "faust-streaming")
 
 
@@ -169,11 +174,49 @@ async def _due(stack: EmbeddedStack, fleet: Fleet, options: argparse.Namespace) 
     return {"due_at_once": found._asdict()}
 
 
+async def _beside(
+    stack: EmbeddedStack, fleet: Fleet, options: argparse.Namespace
+) -> dict[str, Any]:
+    found = await measure_beside(
+        stack,
+        fleet,
+        _workload(options).sendings(),
+        rate=BESIDE_RATE,
+        asks=options.asks,
+        seconds=BESIDE_SECONDS,
+        partitions=PARTITIONS,
+        log=DIRECTORY / "api.log",
+    )
+    for turn in (turn for pair in zip(*found, strict=True) for turn in pair):
+        say(
+            f"beside           {turn.asked:4} lists asked for ({turn.answer_ms} ms): worker"
+            f" {turn.worker_us} µs, PostgreSQL {turn.postgres_us} µs per interaction, p50"
+            f" {turn.p50_ms} ms, p99 {turn.p99_ms} ms; asking took {turn.asking_us} µs (sent up to"
+            f" {turn.behind_ms} ms late; others: {turn.others_cores} cores)"
+        )
+    figures = ("worker_us", "postgres_us", "p50_ms", "p99_ms")
+    more = {figure: round(found.more(figure), 1) for figure in figures}
+    say(
+        f"beside           at {BESIDE_RATE}/s, {options.asks} lists a second: "
+        + ", ".join(f"{figure} {percent:+} %" for figure, percent in more.items())
+    )
+    return {
+        "beside": {
+            "rate": BESIDE_RATE,
+            "lists_per_second": options.asks,
+            "more_percent": more,
+            "alone": [turn._asdict() for turn in found.alone],
+            "asked": [turn._asdict() for turn in found.asked],
+        }
+    }
+
+
 MEASURES: Final = {
     "throughput": _throughput,
     "latency": _latency,
     "takeover": _takeover,
     "due": _due,
+    "beside": _beside,
 }
 
 
@@ -205,6 +248,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rates", type=_numbers, default=[2000], help="interactions/s, commas")
     parser.add_argument("--seconds", type=float, default=30.0, help="of latency, at each rate")
     parser.add_argument("--timers", type=int, default=100_000, help="due at once")
+    parser.add_argument("--asks", type=int, default=20, help="lists a second, beside the lane")
     parser.add_argument("--model", default="b2b-default@1", help="or plain@1, without timers")
     parser.add_argument("--profile", action="store_true", help="sample the workers' CPU time")
     return parser.parse_args()

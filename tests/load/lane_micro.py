@@ -7,7 +7,6 @@ batches, so that what else the machine does shows little.
 """
 
 import argparse
-import gc
 import sys
 import time
 from collections import defaultdict
@@ -31,7 +30,7 @@ from app.inbound.decoding import make_decoder
 from app.models import load_rules
 from app.outbound import publisher
 from app.outbound.encoding import make_encoder
-from app.runtime.lane import COLLECT_AFTER
+from app.runtime.garbage import settle
 from app.settings import Settings
 from app.storage.copy_binary import contact_rows, history_rows
 from app.storage.rows import PartitionRow, StoredContact
@@ -163,9 +162,7 @@ def main() -> None:
     parser.add_argument("--profile", action="store_true", help="sample where the time goes")
     options = parser.parse_args()
     sampler = Sampler()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
+    settle()
     if options.profile:
         sampler.start()
     found = uvloop.run(run())

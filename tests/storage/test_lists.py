@@ -7,9 +7,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.personal import Profile
+from app.domain.routing import home_partition
 from app.domain.state import Deal
 from app.storage import apply_lists, list_queries
-from app.storage.list_queries import ListedContact, Sort, Wanted
+from app.storage.list_queries import Found, ListedContact, Wanted
+from app.storage.list_statements import Sort
 from app.storage.rows import DealsRow, ErasureRow, ProfileRow
 from tests.storage.batches import NOW, applied, batch, contact
 from tests.storage.listed import listing
@@ -32,9 +34,16 @@ async def rows(reads: AsyncEngine, sort: Sort = "follow-up", **wanted: Any) -> l
 
 
 async def found(reads: AsyncEngine, text: str) -> list[str]:
-    matches = await list_queries.search(reads, "default", text, range(3))
+    matches = await searched(reads, text)
     assert not matches.is_cut
-    return sorted(contact_id for _, contact_id in matches.keys)
+    return sorted(row.contact_id for row in matches.contacts)
+
+
+async def searched(
+    reads: AsyncEngine, text: str, *, sort: Sort = "updated", **bounds: Any
+) -> Found:
+    asked = Wanted("default", (*STAGES, "none"), **bounds.pop("wanted", {}))
+    return await list_queries.search(reads, asked, text, 3, sort=sort, **{"limit": 50, **bounds})
 
 
 async def test_a_row_is_written_and_written_over(
@@ -158,23 +167,61 @@ async def test_a_search_finds_by_how_names_mails_companies_and_keys_begin(
 
 
 async def test_a_search_says_when_it_did_not_look_at_all(
-    mine: asyncpg.Connection, reads: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    mine: asyncpg.Connection, reads: AsyncEngine
 ) -> None:
-    monkeypatch.setattr(list_queries, "MATCHES_MAX", 2)
     listings = [listing(f"c-{n}", partition=n % 3) for n in range(5)]
     await applied(mine, batch(listings=listings))
-    matches = await list_queries.search(reads, "default", "c-", range(3))
-    assert (len(matches.keys), matches.is_cut) == (2, True)
+    matches = await searched(reads, "c-", matches_max=2)
+    assert (len(matches.contacts), matches.is_cut) == (2, True)
+    assert (await searched(reads, "x-", matches_max=2)) == ([], False)
+    assert (await searched(reads, "c-1", matches_max=1)).is_cut
 
 
 async def test_a_linked_identity_leads_to_its_primary(
     mine: asyncpg.Connection, reads: AsyncEngine
 ) -> None:
-    await applied(mine, batch(listings=[listing("visitor", linked_to="c-1", stage="none")]))
-    matches = await list_queries.search(reads, "default", "visit", range(3))
-    assert (matches.keys, matches.primaries) == ([], ["c-1"])
-    asked, among = Wanted("default", (*STAGES, "none")), [(0, "visitor")]
-    assert await list_queries.contacts(reads, asked, sort="updated", limit=9, among=among) == []
+    """Once, in its place, also where it matches itself; it has to pass the filters, too."""
+    home = home_partition("c-1", 3)
+    made = [
+        listing("visitor-1", linked_to="c-1", stage="none"),
+        listing("visitor-2", linked_to="c-1", stage="none", partition=2),
+        listing("visitor-0", updated_at=NOW + 1),
+        listing("visitor-3", updated_at=NOW - 1, owner="jo"),
+        listing("c-1", partition=home, updated_at=NOW),
+    ]
+    told = [ProfileRow(home, "default", "c-1", {"company": ("Visit Ltd", 1)})]
+    await applied(mine, batch(listings=made, profiles=told))
+    sorts: tuple[Sort, ...] = ("updated", "follow-up")
+    for sort in sorts:
+        whole = await searched(reads, "visit", sort=sort)
+        ids = [row.contact_id for row in whole.contacts]
+        assert ids == (await listed(reads, sort))
+        assert sorted(ids) == ["c-1", "visitor-0", "visitor-3"]
+        after, seen = None, []
+        while page := (await searched(reads, "visit", sort=sort, limit=1, after=after)).contacts:
+            seen += page
+            after = page[-1].key(sort)
+        assert seen == whole.contacts
+    only = await searched(reads, "visitor-2", wanted={"owner": "jo"})
+    assert only == ([], False)
+
+
+async def test_a_search_is_filtered(mine: asyncpg.Connection, reads: AsyncEngine) -> None:
+    made = [
+        listing("c-1", owner="jo", first_channel="web", temperature="hot"),
+        listing("c-2", owner="jo", first_channel="fair", stage="prospect"),
+        listing("c-3", owner="al", first_channel="web"),
+        listing("c-4", owner="jo", first_channel="web", tenant="acme"),
+    ]
+    await applied(mine, batch(listings=made))
+    asked: list[tuple[dict[str, str], list[str]]] = [
+        ({}, ["c-1", "c-2", "c-3"]), ({"owner": "jo"}, ["c-1", "c-2"]),
+        ({"owner": "jo", "channel": "web"}, ["c-1"]), ({"temperature": "hot"}, ["c-1"]),
+        ({"account": "firm.example"}, []), ({"campaign": "spring"}, []),
+    ]  # fmt: skip
+    for wanted, ids in asked:
+        found = await searched(reads, "c-", wanted=wanted)
+        assert sorted(row.contact_id for row in found.contacts) == ids, wanted
 
 
 async def test_open_deals_are_those_of_the_last_batch(mine: asyncpg.Connection) -> None:

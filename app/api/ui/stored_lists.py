@@ -14,7 +14,8 @@ from app.domain.interaction import Microseconds
 from app.domain.state import NONE
 from app.storage import list_queries
 from app.storage.funnel_queries import By, Period
-from app.storage.list_queries import Sort, Wanted
+from app.storage.list_queries import Wanted
+from app.storage.list_statements import Sort
 
 TEXT_MAX_CHARS = 128
 

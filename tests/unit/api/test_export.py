@@ -7,7 +7,8 @@ import pytest
 
 from app.api import export
 from app.api.export import Key, every
-from app.storage.list_queries import ListedContact, Sort, Wanted
+from app.storage.list_queries import ListedContact, Wanted
+from app.storage.list_statements import Sort
 
 STAGES = ("lead", "prospect", "customer")
 
