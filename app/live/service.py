@@ -12,6 +12,7 @@ from mode import Service
 from app.errors import FunnelError
 from app.live.agents import Fed, make_agents, tell_bug
 from app.live.counts import Counts
+from app.live.frames import Reason
 from app.live.hub import Hub
 from app.live.reader import Reader, Rewound
 from app.live.rounds import Round
@@ -74,8 +75,10 @@ class LiveService(Service):
                     async for batches in reader.rounds():
                         await self._feed(batches)
             except (FunnelError, Rewound) as failed:
+                self._hub.pause(Reason.UNAVAILABLE)
                 log.warning("the live view waits", reason=str(failed), seconds=backoff)
             except Exception as bug:
+                self._hub.pause(Reason.RESTARTED)
                 self._failed("reader")
                 tell_bug("reader", bug)
             await self.sleep(backoff)

@@ -88,7 +88,7 @@ async def test_a_handoff_is_accepted_in_ones_name(jo: Screen, service: Service) 
     await page.get_by_role("button", name="Accept").click()
     await expect(page.get_by_role("status").first).to_contain_text("The hand-off is accepted")
     await expect(page.get_by_role("button", name="Accept")).to_have_count(0)
-    await expect(page.locator(".events").first).to_contain_text("Handoff accepted")
+    await expect(page.locator(".events").first).to_contain_text("Hand-off accepted")
 
 
 async def test_a_handoff_is_rejected_with_a_reason(jo: Screen, service: Service) -> None:
