@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from app.errors import Unavailable
 from app.handling.ports import Position as Published
-from app.kafka_access import kafka_access
+from app.kafka_access import kafka_access, stop_consumer
 from app.live.event import place_of, read
 from app.live.position import LANE_OF, STREAMED, Position
 from app.live.rounds import HeardBatch, Round
@@ -164,7 +164,7 @@ async def reading(kafka: Kafka, lanes: Mapping[str, Lane]) -> AsyncIterator[Read
             raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}") from failed
         yield Reader(consumer, Position.of_lanes(published), ends)
     finally:
-        await consumer.stop()
+        await stop_consumer(consumer)
 
 
 async def _published(lane: Lane, partitions: int) -> list[int]:
