@@ -174,6 +174,7 @@
         extra
       );
     }
+    function tenths(u, value) { return value == null ? "" : value.toFixed(1); }
     var chart = new uPlot(
       {
         width: box.clientWidth,
@@ -184,9 +185,9 @@
         axes: [axis({ space: 70, values: days, gap: 8 }), axis({ size: 34, values: function (u, all) { return all; } })],
         series: [
           { value: function (u, at) { return at == null ? "" : dated.format(new Date(at * 1000)); }, label: "When" },
-          { label: "Engagement", stroke: accent, width: 2, fill: soft, points: { show: false } },
-          { label: "Fit", stroke: fit, width: 2, dash: [6, 4], points: { show: false } },
-          { label: "Priority", stroke: muted, width: 1.5, dash: [2, 3], points: { show: false } },
+          { label: "Engagement", value: tenths, stroke: accent, width: 2, fill: soft, points: { show: false } },
+          { label: "Fit", value: tenths, stroke: fit, width: 2, dash: [6, 4], points: { show: false } },
+          { label: "Priority", value: tenths, stroke: muted, width: 1.5, dash: [2, 3], points: { show: false } },
         ],
       },
       points,
@@ -233,7 +234,7 @@
     var box = document.getElementById("trouble");
     troubles[about] = text;
     if (!box) return;
-    box.textContent = troubles.request || troubles.stream;
+    box.textContent = troubles.stream || troubles.request;
     box.hidden = !box.textContent;
   }
 
@@ -284,23 +285,29 @@
   var isGap = false, interrupted;
   var LONG_MS = 4000;
 
-  document.addEventListener("htmx:sseOpen", function (event) {
-    var source = event.detail.source;
-    mark("waiting", "Updates paused");
-    if (source.isFollowed) return;
-    source.isFollowed = true;
+  function follow(url) {
+    var source = new EventSource(url), givenUp = null;
+    // A broken connection is routine, and the browser mends it: HTMX, who would complain of it in
+    // the console, need hear only of what it has to mend itself.
+    Object.defineProperty(source, "onerror", { set: function (handler) { givenUp = handler; } });
+    source.addEventListener("error", function (event) {
+      mark("waiting", "Reconnecting…");
+      if (source.readyState !== EventSource.CLOSED) return;
+      isGap = true;
+      htmx.trigger("#figures", "refresh"); // who is no longer signed in is led there
+      if (givenUp) givenUp.call(source, event);
+    });
+    source.addEventListener("open", function () { mark("waiting", "Updates paused"); });
     source.addEventListener("live", function () {
       if (isGap) location.reload();
       mark("live", "Live");
     });
     source.addEventListener("reset", function () { location.reload(); });
-  });
-  document.addEventListener("htmx:sseError", function (event) {
-    mark("waiting", "Reconnecting…");
-    if (event.detail.source.readyState !== EventSource.CLOSED) return;
-    isGap = true;
-    htmx.trigger("#figures", "refresh"); // who is no longer signed in is led there
-  });
+    return source;
+  }
+
+  htmx.createEventSource = follow;
+
   document.addEventListener("htmx:sseMessage", function (event) {
     // The feed stays short.
     var list = event.target.closest("[data-keeps]") || event.target.querySelector("[data-keeps]");
