@@ -1,13 +1,15 @@
-"""How every Kafka client of the service reaches the brokers and logs on.
+"""How every Kafka client of the service reaches the brokers and logs on, and how a consumer ends.
 
 Asked anew for each client, so certificates and passwords that were changed in their files are
 used from the next incarnation, or connection, on.
 """
 
+import asyncio
 import ssl
 from contextlib import suppress
 from typing import Any, Final
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 
 from app.errors import Unavailable
@@ -41,6 +43,21 @@ def renew_access(client: AIOKafkaClient, kafka: Kafka) -> None:
         access = kafka_access(kafka)
         client._ssl_context = access["ssl_context"]
         client._sasl_plain_password = access.get("sasl_plain_password")
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Its own `stop`, to the end. Where a broker is away aiokafka cancels its waiting fetches, lets
+    that out as if who stops it were cancelled, and leaves the rest open."""
+    stopping = asyncio.ensure_future(consumer.stop())
+    await asyncio.wait([stopping])
+    if not stopping.cancelled():
+        stopping.result()
+        return
+    fetches = list(consumer._fetcher._pending_tasks)
+    for fetch in fetches:
+        fetch.cancel()
+    await asyncio.gather(*fetches, return_exceptions=True)
+    await consumer._client.close()
 
 
 def _context(kafka: Kafka) -> ssl.SSLContext:

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from app.errors import Unavailable
-from app.kafka_access import kafka_access
+from app.kafka_access import kafka_access, stop_consumer
 from app.settings import Kafka
 
 
@@ -43,7 +43,7 @@ async def kafka_reader(
     except KafkaError as failed:
         raise _unreachable(kafka, failed) from failed
     finally:
-        await reader.stop()
+        await stop_consumer(reader)
 
 
 def _unreachable(kafka: Kafka, failed: Exception) -> Unavailable:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from app.api.problems import Problem, not_found
+from app.api.problems import Problem
 from app.domain.interaction import Microseconds
 from app.domain.timestamps import format_rfc3339
 from app.domain.what_if_report import Report
@@ -21,6 +21,10 @@ log = structlog.get_logger(__name__)
 
 Progress = Callable[[int, int], None]
 RETRY_AFTER_SECONDS = 10
+NOT_HERE = (
+    "this process of the API knows no such simulation: each knows those that it ran itself, until"
+    " it ends. Where several run behind one address, ask again, or use `funnel model simulate`"
+)
 
 
 class Run(Protocol):
@@ -90,7 +94,7 @@ class Simulations:
         """Problem 404."""
         job = self._jobs.get(id_)
         if job is None or job.tenant != tenant:
-            raise not_found("simulation")
+            raise Problem(404, "not-found", NOT_HERE)
         return job
 
     def of(self, tenant: str) -> list[Simulation]:

@@ -1,5 +1,7 @@
 """Why not: every way out of a stage, with its guards as they are at a moment."""
 
+from typing import Final
+
 import msgspec
 
 from app.domain.changes import GuardResult
@@ -7,6 +9,9 @@ from app.domain.guards import guard_named
 from app.domain.interaction import Microseconds
 from app.domain.rules import Rules, Tell, Transition
 from app.domain.state import State
+
+UNKNOWABLE: Final = "depends on the interaction"
+"""What is observed where only the interaction itself can tell."""
 
 
 class Explanation(msgspec.Struct, frozen=True, gc=False):
@@ -42,6 +47,6 @@ def told_now(transition: Transition, state: State, at: Microseconds, rules: Rule
 def _now(tell: Tell, state: State, at: Microseconds, rules: Rules) -> GuardResult:
     guard = guard_named(tell.guard)
     if guard.holds is None:
-        return GuardResult(tell.guard, False, "depends on the interaction", tell.required)
+        return GuardResult(tell.guard, False, UNKNOWABLE, tell.required)
     observed, _ = tell.observe(state, at, rules)
     return GuardResult(tell.guard, guard.holds(state, at, rules), observed, tell.required)

@@ -24,7 +24,7 @@ from app.handling.records import SourceRecord
 from app.inbound.assignor import lane_assignor
 from app.inbound.foreign_names import fetch_again
 from app.inbound.unpacking import ForeignName, take, unpack
-from app.kafka_access import kafka_access, renew_access
+from app.kafka_access import kafka_access, renew_access, stop_consumer
 from app.settings import Kafka
 from app.storage.rows import Offsets
 
@@ -77,13 +77,13 @@ class LaneConsumer:
             consumer.subscribe(self._topics, listener=_Listener(self, rebalance))
             await consumer.start()
         except (KafkaError, OSError) as failed:
-            await consumer.stop()
+            await stop_consumer(consumer)
             raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}") from failed
 
     async def stop(self) -> None:
         """Leave the group. aiokafka does not call the listener: release before."""
         if self._consumer is not None:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
 
     def assigned(self) -> frozenset[int]:
         """None from a revocation to the next assignment: aiokafka still shows the old one then."""

@@ -50,8 +50,18 @@ class Hub:
             client.begins_at = position
         self.began.set()
 
+    def pause(self, reason: Reason) -> None:
+        """What happens can't be heard: who listens is told so, who comes waits until it begins."""
+        if self._position is None:
+            return
+        self._position = None
+        self.began.clear()
+        self.end_all(reason)
+
     def deliver(self, batches: Round) -> None:
         """Each batch once. Where this fails, all are ended: what they missed they ask for again."""
+        if self._position is None:
+            return  # heard before a pause: who missed it asks for it again
         try:
             for batch in batches:
                 self._tell(batch)

@@ -5,6 +5,7 @@ each partition is asked first, and what the topics hold of later batches is read
 before their ends.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -25,6 +26,8 @@ from app.settings import Kafka
 BACK_MS: Final = 30_000
 """From so long before the ends on: K may be a moment behind what is on the topics."""
 LOOK_MS: Final = 1000
+SILENCE_SECONDS: Final = 2.0
+"""Nothing heard for so long: the brokers are asked whether they are there."""
 ROUND_MAX_RECORDS: Final = 2000
 FETCH_MAX_BYTES: Final = 8 * 1024 * 1024
 PARTITION_FETCH_MAX_BYTES: Final = 256 * 1024
@@ -63,6 +66,8 @@ class Reader:
 
     async def rounds(self) -> AsyncIterator[Round]:
         """For ever. Raises Unavailable, Rewound."""
+        clock = asyncio.get_running_loop().time
+        heard_at = clock()
         while True:
             self._check_task()
             try:
@@ -75,6 +80,12 @@ class Reader:
                         self._take(at, record, batches)
                 for at in [at for at in self._open if await self._is_read_to_its_end(at)]:
                     self._close(at, batches)
+                if found:
+                    heard_at = clock()
+                elif clock() - heard_at >= SILENCE_SECONDS:
+                    # A look finds nothing also where no broker answers.
+                    await self._consumer.end_offsets(list(self._ends))
+                    heard_at = clock()
             except KafkaError as failed:
                 raise Unavailable(f"Kafka, reading what was published: {failed!r}") from failed
             if batches:

@@ -12,6 +12,7 @@ from mode import Service
 from app.errors import FunnelError
 from app.live.agents import Fed, make_agents, tell_bug
 from app.live.counts import Counts
+from app.live.frames import Reason
 from app.live.hub import Hub
 from app.live.reader import Reader, Rewound
 from app.live.rounds import Round
@@ -71,8 +72,7 @@ class LiveService(Service):
                 async with self._reading() as reader:
                     await self._begin(reader)
                     backoff = BACKOFF_FIRST_SECONDS
-                    async for batches in reader.rounds():
-                        await self._feed(batches)
+                    await self._hear(reader)
             except (FunnelError, Rewound) as failed:
                 log.warning("the live view waits", reason=str(failed), seconds=backoff)
             except Exception as bug:
@@ -80,6 +80,18 @@ class LiveService(Service):
                 tell_bug("reader", bug)
             await self.sleep(backoff)
             backoff = min(2 * backoff, BACKOFF_MAX_SECONDS)
+
+    async def _hear(self, reader: Reader) -> None:
+        """Who listens is told before what is left of the reader is waited for."""
+        try:
+            async for batches in reader.rounds():
+                await self._feed(batches)
+        except (FunnelError, Rewound):
+            self._hub.pause(Reason.UNAVAILABLE)
+            raise
+        except Exception:
+            self._hub.pause(Reason.RESTARTED)
+            raise
 
     async def _begin(self, reader: Reader) -> None:
         past = await self._warming.past(reader.begins_at)

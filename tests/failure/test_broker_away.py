@@ -93,5 +93,8 @@ async def test_a_killed_broker_is_waited_for_and_readiness_says_so(own_directory
         await _publish(stack, "after")
         await _reaches(stack.database_url, "after", "opportunity", task)
         await _until(lambda: lane.health().ready, task)
+
+        await stack.kafka.kill()
+        await _until(lambda: not lane.health().ready, task)
         stop.set()
-        await task
+        await task  # also without a broker it ends as it should

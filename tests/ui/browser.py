@@ -87,4 +87,4 @@ async def screen(
     seen = Screen(await context.new_page(), base)
     yield seen
     await context.close()
-    assert seen.complaints == []
+    assert seen.complaints == [], seen.complaints

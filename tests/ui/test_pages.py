@@ -4,12 +4,18 @@ import re
 
 from playwright.async_api import Browser, expect
 
+from app.api.ui.contact_timeline import ROWS
 from tests.scenario.conftest import Service
-from tests.scenario.test_mission import DEMO, SIGN_UP
+from tests.scenario.test_mission import DEMO, REPLY, SIGN_UP, days_ago
 from tests.ui.browser import PATIENCE_MS, Screen, screen
 from tests.ui.conftest import Known, Served
 
 expect.set_options(timeout=PATIENCE_MS)
+
+
+def to(contact: str) -> str:
+    """Links to it, whatever it is called."""
+    return f"a[href='/contacts/{contact}']"
 
 
 async def test_a_token_lets_in_and_leads_on_to_what_was_asked(
@@ -55,8 +61,8 @@ async def test_every_number_of_the_funnel_leads_to_its_list(jo: Screen, known: K
     await jo.go("/funnel")
     await page.locator(".step.of-prospect").click()
     await page.wait_for_url("**/queue?stage=prospect")
-    await expect(page.get_by_role("link", name=known["prospect"])).to_be_visible()
-    await expect(page.get_by_role("link", name=known["lead"])).to_have_count(0)
+    await expect(page.locator(to(known["prospect"]))).to_be_visible()
+    await expect(page.locator(to(known["lead"]))).to_have_count(0)
 
 
 async def test_the_queue_has_hot_ones_first_and_finds_a_contact(jo: Screen, known: Known) -> None:
@@ -68,8 +74,8 @@ async def test_the_queue_has_hot_ones_first_and_finds_a_contact(jo: Screen, know
     await page.get_by_label("Search").press_sequentially(known["lead"][:12])
     await expect(page.locator("#rows tr")).to_have_count(1)
     assert re.search(r"[?&]text=crm-", page.url)
-    await page.get_by_role("link", name=known["lead"]).click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text(known["lead"])
+    await page.locator(to(known["lead"])).click()
+    await expect(page.locator(".reach code")).to_have_text(known["lead"])
 
 
 async def test_nobody_found_says_so(jo: Screen, known: Known) -> None:
@@ -80,6 +86,34 @@ async def test_nobody_found_says_so(jo: Screen, known: Known) -> None:
     await expect(jo.page.locator("#rows tr").first).to_contain_text("Hot")
 
 
+async def test_earlier_interactions_come_when_asked_for(
+    jo: Screen, browser: Browser, address: str, service: Service
+) -> None:
+    contact, opened = service.contact(), 45
+    await service.publish(contact, *SIGN_UP, time=days_ago(20), ingestmode="backfill")
+    for n in range(opened):
+        when = {"time": days_ago(1 + n % 9), "ingestmode": "backfill"}
+        await service.publish(contact, "email.opened", {"message_id": f"m{n}"}, **when)
+    await service.publish(contact, *REPLY)
+    await service.stages(contact, 2)
+    rows = "#events > li:not(.earlier)"
+    page = jo.page
+    await jo.go(f"/contacts/{contact}")
+    await expect(page.locator(rows)).to_have_count(ROWS)
+    await page.get_by_role("link", name="Show earlier").click()
+    await expect(page.locator(rows)).to_have_count(opened + 2)
+    await expect(page.locator(rows).last).to_contain_text("Newsletter signed up")
+    await expect(page.locator(rows).nth(ROWS)).to_be_focused()
+    await expect(page.get_by_role("link", name="Show earlier")).to_have_count(0)
+    async with screen(browser, address, java_script_enabled=False) as seen:
+        await seen.sign_in("jo")
+        await seen.go(f"/contacts/{contact}")
+        await seen.page.get_by_role("link", name="Show earlier").click()
+        await expect(seen.page.locator(".events > li")).to_have_count(opened + 2 - ROWS)
+        await seen.page.get_by_role("link", name=contact).click()
+        await expect(seen.page.locator(".reach code")).to_have_text(contact)
+
+
 async def test_a_handoff_is_accepted_in_ones_name(jo: Screen, service: Service) -> None:
     page, contact = jo.page, service.contact()
     await service.publish(contact, *DEMO)
@@ -88,7 +122,7 @@ async def test_a_handoff_is_accepted_in_ones_name(jo: Screen, service: Service) 
     await page.get_by_role("button", name="Accept").click()
     await expect(page.get_by_role("status").first).to_contain_text("The hand-off is accepted")
     await expect(page.get_by_role("button", name="Accept")).to_have_count(0)
-    await expect(page.locator(".events").first).to_contain_text("Handoff accepted")
+    await expect(page.locator(".events").first).to_contain_text("Hand-off accepted")
 
 
 async def test_a_handoff_is_rejected_with_a_reason(jo: Screen, service: Service) -> None:
@@ -160,7 +194,7 @@ async def test_an_account_says_who_is_missing(jo: Screen, known: Known) -> None:
         "A decision makerMissing"
     )
     await page.get_by_role("link", name=known["opportunity"]).first.click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text(known["opportunity"])
+    await expect(page.locator(".reach code")).to_have_text(known["opportunity"])
 
 
 async def test_a_model_is_drawn_compared_and_simulated(jo: Screen, known: Known) -> None:

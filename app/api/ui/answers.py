@@ -1,6 +1,7 @@
 """What goes wrong on a page, as a page: what it was, and what to do."""
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from litestar import Request, Response
 from litestar.enums import MediaType
@@ -42,7 +43,9 @@ class Answers:
 
     def signed_out(self, request: Request[Any, Any, Any]) -> Response[Any]:
         if request.headers.get("hx-request") == "true":
-            return Response("", status_code=204, headers={"hx-redirect": SIGN_IN})
+            shown = urlsplit(request.headers.get("hx-current-url", ""))
+            page = f"{shown.path}?{shown.query}" if shown.query else shown.path
+            return Response("", status_code=204, headers={"hx-redirect": link(SIGN_IN, next=page)})
         path, query = request.url.path, request.url.query
         goes_on = f"{path}?{query}" if query else path
         then = goes_on if request.method == "GET" and path != "/" else None

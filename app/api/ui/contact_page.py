@@ -13,16 +13,19 @@ from litestar.response import Redirect
 
 from app.api.command_shapes import Command
 from app.api.contact_reading import ContactReading
+from app.api.cursor import After
 from app.api.principal import Principal, Scope
 from app.api.problems import not_found
 from app.api.ui.contact_actions import ACTIONS, CRITERIA, SAID
 from app.api.ui.contact_story import Story, read_story, read_why_not
+from app.api.ui.contact_timeline import read_timeline
 from app.api.ui.decisions import SentDecisions
 from app.api.ui.forms import BODY_MAX_BYTES, KEY_BYTES, Form, key_of
 from app.api.ui.guarding import page
 from app.api.ui.rendering import Renderer, link
 from app.api.ui.stored_lists import StoredLists
 from app.api.ui.words import DAY
+from app.domain.explanation import UNKNOWABLE
 
 FIT_PARTS: Final = {
     "name_and_company": "Name and company known",
@@ -61,6 +64,7 @@ async def contact_page(
         course=_course(story),
         fit_parts=_fit_parts(story),
         engagement_parts=_engagement_parts(story),
+        unknowable=UNKNOWABLE,
     )
 
 
@@ -76,6 +80,23 @@ async def why_not_part(
     """As a part of the page, or alone where there are no scripts."""
     answer = await read_why_not(contacts, principal.tenant, key, stage or "")
     return renderer.page(request, "why_not.html", here="queue", answer=answer, contact_id=key)
+
+
+@get("/contacts/{contact_id:str}/timeline", **page(Scope.CONTACTS_READ))
+async def timeline_part(
+    request: Request[Any, Any, Any],
+    key: Given[str],
+    principal: Given[Principal],
+    contacts: Given[ContactReading],
+    renderer: Given[Renderer],
+    after: After = None,
+) -> Response[Any]:
+    """What is older: below what is shown, or as a page of its own where there are no scripts."""
+    told = await read_timeline(contacts, principal.tenant, key, after)
+    address = f"/contacts/{quote(key, safe='')}"
+    return renderer.page(
+        request, "timeline.html", here="queue", told=told, address=address, contact_id=key
+    )
 
 
 @post(
@@ -126,10 +147,12 @@ def _fit_parts(story: Story) -> list[tuple[str, str]]:
 
 def _engagement_parts(story: Story) -> list[tuple[str, str]]:
     return [
-        (f"Halves every {seconds / DAY:g} d", f"+{points / 1000:.1f}")
+        (f"From what halves in {seconds / DAY:g} days", f"+{points / 1000:.1f}")
         for seconds, points in story.parts.engagement.items()
         if points >= 50
     ]
 
 
-CONTACT_PAGES: list[HTTPRouteHandler] = [contact_page, why_not_part, decide]
+CONTACT_PAGES: list[HTTPRouteHandler] = [
+    contact_page, why_not_part, timeline_part, decide,
+]  # fmt: skip

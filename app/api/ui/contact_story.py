@@ -9,11 +9,10 @@ from app.api.contact_reading import ContactReading
 from app.api.contacts import Timer
 from app.api.explaining import WhyNotAnswer, told
 from app.api.shapes import ContactAnswer, StageChange, contact_answer, stage_change
-from app.api.timeline import Move, TimelineItem, items_of
+from app.api.ui.contact_timeline import TimelinePart, part_of
 from app.domain.bitemporal import standing
 from app.domain.contact import Contact
 from app.domain.decide import explain, view
-from app.domain.entry import FUNNEL, TIMER
 from app.domain.explanation import Explanation
 from app.domain.identity import whole_log
 from app.domain.interaction import Microseconds
@@ -26,7 +25,6 @@ from app.domain.timers import timers_of
 from app.domain.timestamps import format_rfc3339
 from app.storage.rows import StoredChange
 
-TIMELINE_ROWS: Final = 40
 COURSE_ENTRIES_MAX: Final = 2_000
 """A longer history has no chart: folding it for each view would cost too much."""
 
@@ -63,7 +61,7 @@ class Story(msgspec.Struct, frozen=True):
     """The moves that stand, oldest first."""
     records: int
     """Of its history, those taken back included."""
-    items: list[TimelineItem]
+    told: TimelinePart
     interactions: int
     ways: list[Explanation]
     timers: list[Timer]
@@ -106,7 +104,7 @@ def _story(found: Contact, records: list[StoredChange], ruling: Ruling, at: Micr
         ),
         track=track,
         records=len(records),
-        items=_with_timers(items_of(entries[:TIMELINE_ROWS], records), track, len(entries)),
+        told=part_of(entries, records),
         interactions=len(entries),
         ways=_ways(explain(found, ruling, at), rules),
         timers=timers,
@@ -147,25 +145,6 @@ def _ways(ways: list[Explanation], rules: Rules) -> list[Explanation]:
         return way.to_stage in detours, order.index(way.to_stage), len(way.guards)
 
     return sorted(on, key=place)
-
-
-def _with_timers(
-    items: list[TimelineItem], track: list[StageChange], interactions: int
-) -> list[TimelineItem]:
-    """What time alone moved stands among what was done; of the part that is shown."""
-    since = items[-1].time if items and interactions > len(items) else ""
-    fired: dict[tuple[str, str], list[StageChange]] = {}
-    for each in track:
-        if each.cause.type.startswith(TIMER) and each.effective_at >= since:
-            fired.setdefault((each.effective_at, each.cause.type), []).append(each)
-    timed = [
-        TimelineItem(
-            at, at, name, FUNNEL, name, None, None, None, False, False, False, {},
-            [Move(each.seq, each.transition, each.from_stage, each.to_stage) for each in moved],
-        )
-        for (at, name), moved in fired.items()
-    ]  # fmt: skip
-    return sorted([*items, *timed], key=lambda item: item.time, reverse=True) if timed else items
 
 
 def _handoff(found: Contact, track: list[StageChange], timers: list[Timer]) -> Handoff | None:

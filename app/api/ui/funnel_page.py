@@ -24,6 +24,8 @@ from app.domain.rules import Rules
 PERIODS: Final = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "12 months"}
 DEFAULT_PERIOD: Final = "90"
 FEED_ROWS: Final = 12
+FIRST_ROWS: Final = 5
+"""Of the queue: whom to take next."""
 CHANNELS_MAX: Final = 12
 _Days = Annotated[str | None, QueryParameter(max_length=4)]
 _Text = Annotated[str | None, QueryParameter(max_length=256, pattern="^[^\\x00]*$")]
@@ -57,10 +59,11 @@ async def funnel_page(
     since = today - timedelta(days=int(period) - 1)
     tenant, is_part = principal.tenant, renderer.is_partial(request)
     rules = await rules_of_tenant(tenant)
-    summary, by_channel, forecast, recent = await asyncio.gather(
+    summary, by_channel, forecast, first, recent = await asyncio.gather(
         lists.summary(tenant, since, today, channel=channel, campaign=campaign),
         _by_channel(lists, tenant, since, today),
         lists.forecast(tenant),
+        lists.contacts(tenant, {}, limit=FIRST_ROWS, after=None),
         feed.recent(tenant, tuple(rules.stages), 0 if is_part else FEED_ROWS),
     )
     steps, detours = _steps(rules, summary)
@@ -73,6 +76,8 @@ async def funnel_page(
         shape=_shape(steps),
         channels=by_channel,
         forecast=forecast,
+        this_month=f"{today:%Y-%m}",
+        first=[each for each in first.items if each.follow_up_due],
         recent=recent,
         feed_rows=FEED_ROWS,
         periods=PERIODS,

@@ -16,6 +16,9 @@ from app.api.ui.published_feed import PublishedFeed, Told
 from app.api.ui.rendering import HEADERS, Renderer
 
 EVENT_STREAM = "text/event-stream"
+RETRY = b"retry: 2000\n\n"
+LIVE = b"event: live\ndata: live\n\n"
+"""From here on it is told what happens: an open stream alone may be waiting for Kafka."""
 LastId = Annotated[str | None, HeaderParameter(name="Last-Event-ID", max_length=4096)]
 
 
@@ -35,9 +38,13 @@ async def live_changes(
 async def _frames(
     changes: AsyncGenerator[Told, None], renderer: Renderer
 ) -> AsyncGenerator[bytes, None]:
+    is_live = False
     async with aclosing(changes):
-        yield b"retry: 2000\n\n"
+        yield RETRY
         async for told in changes:
+            if told.position is not None and not is_live and told.control is None:
+                is_live = True
+                yield LIVE
             yield _frame(told, renderer).encode()
 
 

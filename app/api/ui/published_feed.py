@@ -35,6 +35,8 @@ class FeedItem(msgspec.Struct, frozen=True):
     decided_at: str
     because: str
     """The type of the interaction, or timer:<name>."""
+    seq: int
+    """Of the contact's records on that topic: with its id, which one it is."""
     actor: str | None = None
 
 
@@ -42,7 +44,7 @@ class Told(NamedTuple):
     """What the stream says next; with neither an item nor a control it is a heartbeat."""
 
     position: str | None
-    """From which to go on after it."""
+    """From which to go on after it; None: there is none, Kafka is waited for."""
     item: FeedItem | None
     control: str | None
     """reset (load again what you show), dropped or end (connect again)."""
@@ -61,6 +63,7 @@ class _Change(msgspec.Struct):
     to_stage: str
     decided_at: str
     cause: _Cause
+    seq: int
 
 
 class _Event(msgspec.Struct):
@@ -126,6 +129,7 @@ def _published(event: _Event) -> FeedItem:
         to_stage=data.to_stage,
         decided_at=data.decided_at,
         because=data.cause.type,
+        seq=data.seq,
         actor=data.cause.actor,
     )
 
@@ -139,5 +143,6 @@ def _stored(found: StoredChange) -> FeedItem:
         to_stage=change.to_stage,
         decided_at=format_rfc3339(found.decided_at),
         because=change.cause.type,
+        seq=change.seq,
         actor=change.cause.actor,
     )

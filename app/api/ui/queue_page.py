@@ -64,7 +64,6 @@ async def queue_page(
         temperatures=TEMPERATURES,
         sorts=SORTS,
         following=link("/queue", **filters, after=found.next) if found.next else None,
-        csv=link("/contacts.csv", **filters),
     )
 
 

@@ -12,6 +12,7 @@ from app.api.principal import Principal, Scope
 from app.api.ui import words
 from app.api.ui.assets import Assets
 from app.api.ui.sessions import Session
+from app.api.ui.told import told_of, values_of
 from app.domain.interaction import Microseconds
 from app.domain.timestamps import format_rfc3339
 
@@ -54,6 +55,11 @@ class Renderer:
             span=words.span,
             plain_moment=words.plain_moment,
             label=words.label,
+            month=words.month,
+            plainly=words.plainly,
+            effect_label=words.effect_label,
+            told_of=told_of,
+            values_of=values_of,
             guard_label=words.guard_label,
             timer_label=words.timer_label,
             type_label=words.type_label,

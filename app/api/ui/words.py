@@ -18,7 +18,35 @@ _GUARDS: Final[Mapping[str, str]] = {
     "intent_active": "Intent to buy",
     "triad_ok": "Pain, interest and fit",
     "committee": "Buying committee",
+    "fit_ok": "We want them, and can deliver",
+    "budget_met": "There is a budget",
+    "decision_maker": "Talks to who decides",
+    "triad_met": "Pain, interest and fit are all met",
+    "content_score": "Enough interest in content",
+    "two_way_since": "Talked back since then",
+    "mismatch": "Does not fit",
+    "no_mismatch": "Nothing that does not fit",
+    "not_barred": "Nobody disqualified it by hand",
+    "no_open_deal": "No other deal is open",
+    "no_open_quote": "No quote is open",
+    "customer": "Is a customer",
+    "no_customer": "Is no customer",
+    "reopened": "Asks again, or the deal was reopened",
+    "rejected": "The hand-off was rejected",
+    "rejected_or_due": "Rejected, or its time is over",
+    "reason_given": "A reason is given",
+    "accountable": "Somebody says so, with a reason",
 }
+_EFFECTS: Final[Mapping[str, str]] = {
+    "temperature": "As scores fade",
+    "recycled": "Moves to recycled",
+    "sla breached": "Then it counts as overdue",
+    "deadline near": "Sales is told",
+    "trial ending": "Sales is told",
+    "quote expiring": "Sales is told",
+    "retention due": "A reminder that the data is old",
+}
+_NAMES: Final[Mapping[str, str]] = {"not_a_cloudevent": "Not a CloudEvent"}
 _TIMERS: Final[Mapping[str, str]] = {
     "click_settles": "Click settles",
     "pin_end": "Pin ends",
@@ -85,12 +113,34 @@ def moment_of(rfc3339: str) -> datetime:
 
 def label(name: str) -> str:
     """two_way_recent: Two way recent."""
-    text = name.replace("_", " ").replace(".", " · ")
+    if name in _NAMES:
+        return _NAMES[name]
+    text = name.replace("_", " ").replace(".", " · ").replace("handoff", "hand-off")
     return text[:1].upper() + text[1:]
 
 
 def guard_label(name: str) -> str:
-    return _GUARDS.get(name, label(name))
+    """Of alternatives, one|other, all of them."""
+    told = [_GUARDS.get(each, label(each)) for each in name.split("|")]
+    return ", or ".join([told[0], *(each[:1].lower() + each[1:] for each in told[1:])])
+
+
+def effect_label(name: str) -> str:
+    """What a timer does when it is due."""
+    return _EFFECTS.get(name, name[:1].upper() + name[1:])
+
+
+def plainly(text: str) -> str:
+    """What the rules observed or require: values as people write them."""
+    text = text.replace("not not_met", "met or unknown")
+    return text.replace("not_met", "not met").replace("decision_maker", "decision maker")
+
+
+def month(year_month: str | None) -> str:
+    """2026-08: Aug 2026."""
+    if year_month is None:
+        return "Not known"
+    return datetime.strptime(year_month, "%Y-%m").strftime("%b %Y")
 
 
 def timer_label(name: str) -> str:

@@ -17,7 +17,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from app.domain.interaction import Microseconds
 from app.domain.topics import Topic
 from app.errors import Unavailable
-from app.kafka_access import kafka_access
+from app.kafka_access import kafka_access, stop_consumer
 from app.outbound.webhooks.events import Event, read_event
 from app.outbound.webhooks.matching import wants
 from app.settings import Kafka
@@ -89,7 +89,7 @@ class Recorder:
         return recorded
 
     async def close(self) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def _record(self, records: Sequence[ConsumerRecord]) -> int:
         read = [(record, _read(record)) for record in records]

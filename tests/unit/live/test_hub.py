@@ -54,6 +54,25 @@ async def test_the_last_event_of_a_batch_stands_after_it_those_before_do_not(hub
     assert position.at(0, 0) == 1
 
 
+async def test_a_pause_is_told_and_who_comes_then_waits_until_it_begins(
+    hub: Hub, ended: list[Reason]
+) -> None:
+    client = joined(hub)
+    hub.pause(Reason.UNAVAILABLE)
+    hub.pause(Reason.UNAVAILABLE)
+    assert ended == [Reason.UNAVAILABLE]
+    assert await heard(client) == [
+        (None, {"reason": "unavailable", "detail": frames.DETAILS[Reason.UNAVAILABLE]})
+    ]
+    later = joined(hub)
+    hub.deliver([batch(1, event())])  # was on its way
+    assert later.begins_at is None
+    assert not hub.began.is_set()
+    hub.begin(nowhere())
+    hub.deliver([batch(1, event())])
+    assert len(await heard(later)) == 1
+
+
 async def test_a_batch_is_told_once(hub: Hub) -> None:
     client = joined(hub)
     for _ in range(2):

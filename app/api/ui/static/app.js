@@ -27,6 +27,8 @@
     var hours = Math.floor(minutes / 60);
     if (hours < 24) return hours + " h" + (minutes % 60 ? " " + (minutes % 60) + " min" : "");
     var days = Math.floor(hours / 24);
+    if (days >= 730) return Math.floor(days / 365) + " years";
+    if (days >= 90) return Math.round(days / 30.4) + " months";
     return days + " d" + (days < 10 && hours % 24 ? " " + (hours % 24) + " h" : "");
   }
 
@@ -172,25 +174,29 @@
         extra
       );
     }
+    function tenths(u, value) { return value == null ? "" : value.toFixed(1); }
     var chart = new uPlot(
       {
         width: box.clientWidth,
-        height: 220,
+        height: 190,
         cursor: { y: false, points: { size: 7 } },
         legend: { live: true },
         scales: { y: { range: [0, 100] } },
-        axes: [axis({ space: 80, values: days }), axis({ size: 34, values: function (u, all) { return all; } })],
+        axes: [axis({ space: 70, values: days, gap: 8 }), axis({ size: 34, values: function (u, all) { return all; } })],
         series: [
           { value: function (u, at) { return at == null ? "" : dated.format(new Date(at * 1000)); }, label: "When" },
-          { label: "Engagement", stroke: accent, width: 2, fill: soft, points: { show: false } },
-          { label: "Fit", stroke: fit, width: 2, dash: [6, 4], points: { show: false } },
-          { label: "Priority", stroke: muted, width: 1.5, dash: [2, 3], points: { show: false } },
+          { label: "Engagement", value: tenths, stroke: accent, width: 2, fill: soft, points: { show: false } },
+          { label: "Fit", value: tenths, stroke: fit, width: 2, dash: [6, 4], points: { show: false } },
+          { label: "Priority", value: tenths, stroke: muted, width: 1.5, dash: [2, 3], points: { show: false } },
         ],
       },
       points,
       box
     );
     box.chart = chart;
+    var last = points[0].length - 1;
+    setTimeout(function () { chart.setLegend({ idx: last }); });
+    box.addEventListener("pointerleave", function () { chart.setLegend({ idx: last }); });
   }
 
   function drawAll(root) {
@@ -203,54 +209,133 @@
     clearTimeout(resizing);
     resizing = setTimeout(function () {
       document.querySelectorAll("[data-points]").forEach(function (box) {
-        if (box.chart) box.chart.setSize({ width: box.clientWidth, height: 220 });
+        if (box.chart) box.chart.setSize({ width: box.clientWidth, height: 190 });
       });
     }, 100);
   });
 
+  // On a narrow screen filters are folded away, unless one is set; a track shows its end.
+  function fold() {
+    if (matchMedia("(min-width: 861px)").matches) return;
+    document.querySelectorAll("details[data-folds]").forEach(function (each) {
+      each.open = Array.from(each.querySelectorAll("select, input")).some(function (field) {
+        return field.nodeName === "SELECT" ? field.selectedIndex > 0 : field.value;
+      });
+    });
+    document.querySelectorAll(".track").forEach(function (each) { each.scrollLeft = each.scrollWidth; });
+  }
+
   // What HTMX brings -------------------------------------------------------
 
-  var trouble = null;
+  // What is wrong now, by what it is about: the page's requests, or its live stream.
+  var troubles = { request: "", stream: "" };
 
-  function complain(text) {
-    if (!trouble) trouble = document.getElementById("trouble");
-    if (!trouble) return;
-    trouble.textContent = text;
-    trouble.hidden = !text;
+  function complain(about, text) {
+    var box = document.getElementById("trouble");
+    troubles[about] = text;
+    if (!box) return;
+    box.textContent = troubles.stream || troubles.request;
+    box.hidden = !box.textContent;
+  }
+
+  var AGAIN_MS = 3000;
+
+  function tryAgain(part) {
+    if (!part.hasAttribute("data-retries")) return;
+    setTimeout(function () {
+      if (part.isConnected) htmx.trigger(part, "refresh");
+    }, AGAIN_MS);
   }
 
   document.addEventListener("htmx:load", function (event) {
     tellAll(event.detail.elt.parentNode || document);
   });
   document.addEventListener("htmx:afterRequest", function (event) {
-    if (event.detail.successful) complain("");
+    if (event.detail.successful) complain("request", "");
   });
   document.addEventListener("htmx:responseError", function (event) {
-    complain(event.detail.xhr.responseText.slice(0, 200) || "The page could not be brought up to date.");
+    tryAgain(event.detail.elt);
+    complain("request", event.detail.xhr.responseText.slice(0, 200) || "The page could not be brought up to date.");
   });
-  document.addEventListener("htmx:sendError", function () {
-    complain("The service can't be reached. What you see may be out of date; it tries again by itself.");
+  ["htmx:sendError", "htmx:timeout"].forEach(function (name) {
+    document.addEventListener(name, function (event) {
+      tryAgain(event.detail.elt);
+      complain("request", "The service can't be reached. What you see may be out of date; it tries again by itself.");
+    });
   });
-  document.addEventListener("htmx:sseOpen", function () {
-    mark("live");
+
+  // Rows that are brought take the place of what asked for them: the focus goes on with the first.
+  var before = null;
+  document.addEventListener("htmx:beforeSwap", function (event) {
+    var target = event.detail.target;
+    before = target.matches("#following, #earlier") ? target.previousElementSibling : null;
   });
-  document.addEventListener("htmx:sseError", function () {
-    mark("waiting");
+  document.addEventListener("htmx:afterSettle", function () {
+    var first = before && before.nextElementSibling;
+    before = null;
+    if (!first) return;
+    first.tabIndex = -1;
+    first.focus({ preventScroll: true });
   });
+
+  // The live stream --------------------------------------------------------
+
+  // The browser connects again by itself and says what it has seen, so nothing is missed. Where it
+  // can't (the answer was no stream), or where too much has passed, the page is loaded anew.
+  var isGap = false, interrupted;
+  var LONG_MS = 4000;
+
+  function follow(url) {
+    var source = new EventSource(url), givenUp = null;
+    // A broken connection is routine, and the browser mends it: HTMX, who would complain of it in
+    // the console, need hear only of what it has to mend itself.
+    Object.defineProperty(source, "onerror", { set: function (handler) { givenUp = handler; } });
+    source.addEventListener("error", function (event) {
+      mark("waiting", "Reconnecting…");
+      if (source.readyState !== EventSource.CLOSED) return;
+      isGap = true;
+      htmx.trigger("#figures", "refresh"); // who is no longer signed in is led there
+      if (givenUp) givenUp.call(source, event);
+    });
+    source.addEventListener("open", function () { mark("waiting", "Updates paused"); });
+    source.addEventListener("live", function () {
+      if (isGap) location.reload();
+      mark("live", "Live");
+    });
+    source.addEventListener("reset", function () { location.reload(); });
+    return source;
+  }
+
+  htmx.createEventSource = follow;
+
   document.addEventListener("htmx:sseMessage", function (event) {
     // The feed stays short.
     var list = event.target.closest("[data-keeps]") || event.target.querySelector("[data-keeps]");
     if (!list) return;
     var empty = list.querySelector("[data-empty]");
     if (empty) empty.remove();
+    var newest = list.firstElementChild;
+    var same = newest && Array.from(list.children).filter(function (each) {
+      return each.dataset.item === newest.dataset.item;
+    });
+    if (same && same.length > 1) newest.remove(); // told again after a reconnect
     while (list.children.length > Number(list.dataset.keeps)) list.lastElementChild.remove();
   });
 
-  function mark(state) {
+  function mark(state, text) {
     document.querySelectorAll("[data-live]").forEach(function (each) {
       each.dataset.live = state;
-      each.textContent = state === "live" ? "Live" : "Reconnecting…";
+      if (each.textContent !== text) each.textContent = text;
     });
+    if (state === "live") {
+      clearTimeout(interrupted);
+      interrupted = 0;
+      complain("stream", "");
+    } else if (!interrupted) {
+      interrupted = setTimeout(function () {
+        complain("stream", "Live updates are interrupted since " + clock.format(new Date()) + ". They go on by themselves, and nothing is missed.");
+      }, LONG_MS);
+    }
   }
 
   // Parts of a drawing that belong together light up together.
@@ -265,6 +350,7 @@
   });
 
   tellAll(document);
+  fold();
   markTheme();
   drawAll(document);
   document.querySelectorAll("[data-chooses]").forEach(choose);
