@@ -22,7 +22,9 @@ COMPUTING: Final = ["tests/unit", "tests/property", "tests/contract", "tests/sce
 LISTENING: Final = ["tests/scenario/test_live.py", "tests/ui"]
 RECEIVING: Final = ["tests/scenario/test_webhooks.py", "tests/webhooks"]
 _ELSEWHERE: Final = ("tests/failure", *COMPUTING, *LISTENING, *RECEIVING)
-OTHERS: Final = ["tests", *(f"--ignore={path}" for path in _ELSEWHERE)]
+SLOW: Final = ("tests/alerts",)
+"""Have a target of their own."""
+OTHERS: Final = ["tests", *(f"--ignore={path}" for path in (*_ELSEWHERE, *SLOW))]
 LINES: Final = (
     (list(FAILURES[0]), RECEIVING),
     (list(FAILURES[1]), LISTENING),

@@ -1,6 +1,7 @@
 """Next offsets of topics: where they end, and up to where a group has published."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -32,23 +33,31 @@ async def published(kafka: Kafka, group_id: str) -> Offsets:
 
 
 async def ends_of(kafka: Kafka, every: Sequence[TopicPartition], published: Offsets) -> Offsets:
-    """As read_committed readers see them; where only markers follow what is published, that."""
-    consumer = AIOKafkaConsumer(
-        **kafka_access(kafka),
-        client_id=CLIENT_ID,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    try:
-        await consumer.start()
+    """Where only markers follow what is published, that. What stands behind a transaction that is
+    open waits, too, though no reader of committed records sees it."""
+    async with _consumer(kafka, "read_uncommitted") as consumer:
         ends: Offsets = await consumer.end_offsets(every)
+    async with _consumer(kafka, "read_committed") as consumer:
         near = {
             at: published[at]
             for at, end in ends.items()
             if at in published and 0 < end - published[at] <= MARKERS_MAX
         }
         return ends | await _without_records(consumer, near, ends)
+
+
+@asynccontextmanager
+async def _consumer(kafka: Kafka, isolation_level: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(
+        **kafka_access(kafka),
+        client_id=CLIENT_ID,
+        isolation_level=isolation_level,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+    try:
+        await consumer.start()
+        yield consumer
     finally:
         await consumer.stop()
 

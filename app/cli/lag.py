@@ -152,7 +152,8 @@ async def _of_lane(settings: "Settings", lane: str, inputs: Sequence[str]) -> li
 
 
 async def _offsets(settings: "Settings", topics: Sequence[str]) -> tuple["Offsets", "Offsets"]:
-    """The ends that read_committed readers see, less markers, and the group's committed offsets."""
+    """The ends, less markers, and the group's committed offsets. What stands behind a transaction
+    that is open waits, too, though no reader of committed records sees it."""
     from app.cli.broker import broker
     from app.cli.reading import consumer, partitions_of
 
@@ -160,8 +161,9 @@ async def _offsets(settings: "Settings", topics: Sequence[str]) -> tuple["Offset
     async with broker(settings.kafka) as admin:
         answer = await admin.list_consumer_group_offsets(settings.kafka.group_id)
     committed = {at: found.offset for at, found in answer.items() if found.offset >= 0}
-    async with consumer(settings.kafka) as reader:
+    async with consumer(settings.kafka, is_committed=False) as reader:
         ends = await reader.end_offsets(every)
+    async with consumer(settings.kafka) as reader:
         near = {
             at: committed[at]
             for at, end in ends.items()

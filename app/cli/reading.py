@@ -25,8 +25,10 @@ async def reader(
 
 
 @asynccontextmanager
-async def consumer(kafka: "Kafka") -> AsyncIterator["AIOKafkaConsumer"]:
-    """A read_committed consumer without a group. Raises Unavailable."""
+async def consumer(
+    kafka: "Kafka", *, is_committed: bool = True
+) -> AsyncIterator["AIOKafkaConsumer"]:
+    """Without a group, of committed records or of all. Raises Unavailable."""
     from aiokafka import AIOKafkaConsumer
     from aiokafka.errors import KafkaError
 
@@ -35,7 +37,7 @@ async def consumer(kafka: "Kafka") -> AsyncIterator["AIOKafkaConsumer"]:
     made = AIOKafkaConsumer(
         **kafka_access(kafka),
         client_id="funnel-cli",
-        isolation_level="read_committed",
+        isolation_level="read_committed" if is_committed else "read_uncommitted",
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )

@@ -1,8 +1,10 @@
 """Servers as in production, and the service's processes on them: one set for this folder."""
 
+import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -45,6 +47,26 @@ def contact_on(partition: int) -> str:
         contact = f"crm-{secrets.token_hex(6)}"
         if home_partition(contact, PARTITIONS) == partition:
             return contact
+
+
+@asynccontextmanager
+async def again_and_again(
+    step: Callable[[], Awaitable[None]], pause_seconds: float
+) -> AsyncIterator[None]:
+    """Beside what is in the block."""
+
+    async def loop() -> None:
+        while True:
+            await step()
+            await asyncio.sleep(pause_seconds)
+
+    looping = asyncio.create_task(loop())
+    try:
+        yield
+    finally:
+        looping.cancel()
+        with suppress(asyncio.CancelledError):
+            await looping
 
 
 class Shop:

@@ -55,12 +55,12 @@ class Prometheus:
         return any(wanted.items() <= each.items() for each in await self.firing())
 
     async def until_fires(
-        self, alert: str, seconds: float = PATIENCE_SECONDS, **labels: str
+        self, alert: str, seconds: float = PATIENCE_SECONDS, /, **labels: str
     ) -> None:
         await until(lambda: self.fires(alert, **labels), seconds)
 
     async def until_ends(
-        self, alert: str, seconds: float = PATIENCE_SECONDS, **labels: str
+        self, alert: str, seconds: float = PATIENCE_SECONDS, /, **labels: str
     ) -> None:
         async def has_ended() -> bool:
             return not await self.fires(alert, **labels)
@@ -88,7 +88,7 @@ class Prometheus:
 
 @asynccontextmanager
 async def prometheus(
-    home: Path, urls: Sequence[str] = (), *, factor: int = FACTOR
+    home: Path, urls: Sequence[str] = (), *, factor: int = FACTOR, every: str = "500ms"
 ) -> AsyncIterator[Prometheus]:
     """With the rules' times divided by `factor`. Skips the test where there is none."""
     binary = shutil.which("prometheus")
@@ -97,7 +97,8 @@ async def prometheus(
     targets = home / "targets.json"
     (home / "rules.yaml").write_text(shortened(RULES.read_text(), factor))
     (home / "prometheus.yaml").write_text(
-        "global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms}\n"
+        f"global: {{scrape_interval: {every}, scrape_timeout: {every},"
+        " evaluation_interval: 500ms}\n"
         "rule_files: [rules.yaml]\n"
         "scrape_configs:\n"
         f"  - {{job_name: funnel, file_sd_configs: [{{files: ['{targets}']}}]}}\n"

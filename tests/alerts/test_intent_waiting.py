@@ -1,12 +1,14 @@
 """FunnelIntentWaiting: somebody asked to be spoken to, and it does not get into PostgreSQL."""
 
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
 from tests.alerts.conftest import Shop, contact_on
 from tests.alerts.prometheus import prometheus
 from tests.alerts.runbook import Runbook
+from tests.failure.rig import until
 from tests.security.test_service import Installation
 
 PAGE = Runbook("intent-waiting")
@@ -25,11 +27,14 @@ async def test_somebody_holds_a_lock_and_is_ended(
             await culprit.execute("BEGIN; LOCK TABLE contact IN SHARE MODE")
             await shop.sends(contact, "demo.requested", {"product_id": "analytics"})
             await watching.until_fires("FunnelIntentWaiting", PATIENCE_SECONDS)
-            sessions = await administrator.fetch(PAGE.command("SELECT pid, state"))
-            (oldest, *_) = (
-                each for each in sessions if not each["application_name"].startswith("funnel-")
-            )
-            ends = PAGE.command("SELECT pg_terminate_backend", pid=str(oldest["pid"]))
+            who = PAGE.command("SELECT pid, application_name")
+
+            async def holder() -> Any:
+                return await administrator.fetchrow(who)
+
+            found = await until(holder)
+            assert not found["application_name"].startswith("funnel-")
+            ends = PAGE.command("SELECT pg_terminate_backend", PID=str(found["pid"]))
             assert await administrator.fetchval(ends)
         finally:
             culprit.terminate()

@@ -26,7 +26,7 @@ async def test_a_right_that_was_taken_away_and_is_given_again(
             await watching.until_fires("FunnelOutboxOld", lane="contacts")
             PAGE.says("TopicAuthorizationFailed")
             assert "TopicAuthorizationFailed" in worker.said
-            assert PAGE.command("acls.sh") == "acls.sh"
+            assert PAGE.command("deploy/kafka/acls.sh") == "deploy/kafka/acls.sh"
         finally:
             await installation.kafka.grant()
         await watching.until_ends("FunnelOutboxOld")
