@@ -41,6 +41,11 @@ ui: $(STAMP) ## Test the pages in a real browser (apt-get install chromium, or s
 	@test -x "$${CHROMIUM:-/usr/bin/chromium}" || { echo "no browser: apt-get update && apt-get install -y chromium, or set CHROMIUM to one"; exit 1; }
 	@$(BIN)/python -m pytest tests/ui $(ARGS)
 
+.PHONY: alerts
+alerts: $(STAMP) ## Make each alert's fault, see it fire, end it as its runbook says (apt-get install prometheus)
+	@command -v prometheus >/dev/null || { echo "no Prometheus: apt-get update && apt-get install -y --no-install-recommends prometheus"; exit 1; }
+	@$(BIN)/python -m pytest tests/alerts $(ARGS)
+
 .PHONY: check
 check: $(STAMP) ## Lint, types and layers
 	@$(BIN)/ruff check .

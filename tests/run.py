@@ -21,8 +21,10 @@ FAILURES: Final = _FAILURES[::2], _FAILURES[1::2]
 COMPUTING: Final = ["tests/unit", "tests/property", "tests/contract", "tests/scenario/rows"]
 LISTENING: Final = ["tests/scenario/test_live.py", "tests/ui"]
 RECEIVING: Final = ["tests/scenario/test_webhooks.py", "tests/webhooks"]
-_ELSEWHERE: Final = ("tests/failure", "tests/drills", *COMPUTING, *LISTENING, *RECEIVING)
-OTHERS: Final = ["tests", *(f"--ignore={path}" for path in _ELSEWHERE)]
+_ELSEWHERE: Final = ("tests/failure", *COMPUTING, *LISTENING, *RECEIVING)
+SLOW: Final = ("tests/alerts", "tests/drills")
+"""Have targets of their own."""
+OTHERS: Final = ["tests", *(f"--ignore={path}" for path in (*_ELSEWHERE, *SLOW))]
 LINES: Final = (
     (list(FAILURES[0]), RECEIVING),
     (list(FAILURES[1]), LISTENING),

@@ -33,21 +33,23 @@ async def published(kafka: Kafka, group_id: str) -> Offsets:
 
 
 async def ends_of(kafka: Kafka, every: Sequence[TopicPartition], published: Offsets) -> Offsets:
-    """As read_committed readers see them; where only markers follow what is published, that."""
-    async with kafka_reader(kafka, CLIENT_ID, reset="earliest") as consumer:
-        ends: Offsets = await consumer.end_offsets(every)
-        near = {
-            at: published[at]
-            for at, end in ends.items()
-            if at in published and 0 < end - published[at] <= MARKERS_MAX
-        }
-        return ends | await _without_records(consumer, near, ends)
+    """Where only markers follow what is published, that. What stands behind a transaction that is
+    open waits, too, though no reader of committed records sees it."""
+    async with kafka_reader(kafka, CLIENT_ID, committed_only=False) as reader:
+        ends: Offsets = await reader.end_offsets(every)
+    near = {
+        at: published[at]
+        for at, end in ends.items()
+        if at in published and 0 < end - published[at] <= MARKERS_MAX
+    }
+    if not near:
+        return ends
+    async with kafka_reader(kafka, CLIENT_ID, reset="earliest") as reader:
+        return ends | await _without_records(reader, near, ends)
 
 
 async def _without_records(reader: AIOKafkaConsumer, near: Offsets, ends: Offsets) -> Offsets:
     """Those of `near` after which there are markers only: the reader passes them by itself."""
-    if not near:
-        return {}
     reader.assign(list(near))
     for at, offset in near.items():
         reader.seek(at, offset)

@@ -152,7 +152,8 @@ async def _of_lane(settings: "Settings", lane: str, inputs: Sequence[str]) -> li
 
 
 async def _offsets(settings: "Settings", topics: Sequence[str]) -> tuple["Offsets", "Offsets"]:
-    """The ends that read_committed readers see, less markers, and the group's committed offsets."""
+    """The ends, less markers, and the group's committed offsets. What stands behind a transaction
+    that is open waits, too, though no reader of committed records sees it."""
     from app.cli.broker import broker
     from app.cli.reading import consumer, partitions_of
 
@@ -160,23 +161,23 @@ async def _offsets(settings: "Settings", topics: Sequence[str]) -> tuple["Offset
     async with broker(settings.kafka) as admin:
         answer = await admin.list_consumer_group_offsets(settings.kafka.group_id)
     committed = {at: found.offset for at, found in answer.items() if found.offset >= 0}
-    async with consumer(settings.kafka) as reader:
+    async with consumer(settings.kafka, is_committed=False) as reader:
         ends = await reader.end_offsets(every)
-        near = {
-            at: committed[at]
-            for at, end in ends.items()
-            if at in committed and 0 < end - committed[at] <= MARKERS_MAX
-        }
-        done = await _without_records(reader, near, ends)
-    return ends | done, committed
+    near = {
+        at: committed[at]
+        for at, end in ends.items()
+        if at in committed and 0 < end - committed[at] <= MARKERS_MAX
+    }
+    if not near:
+        return ends, committed
+    async with consumer(settings.kafka) as reader:
+        return ends | await _without_records(reader, near, ends), committed
 
 
 async def _without_records(
     reader: "AIOKafkaConsumer", near: "Offsets", ends: "Offsets"
 ) -> "Offsets":
     """Those of `near` after which there are markers only: the reader passes them by itself."""
-    if not near:
-        return {}
     reader.assign(list(near))
     for at, offset in near.items():
         reader.seek(at, offset)

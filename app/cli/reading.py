@@ -23,11 +23,16 @@ async def reader(
 
 
 @asynccontextmanager
-async def consumer(kafka: "Kafka") -> AsyncIterator["AIOKafkaConsumer"]:
-    """Of committed records, without a group. Raises Unavailable, also while it is used."""
+async def consumer(
+    kafka: "Kafka", *, is_committed: bool = True
+) -> AsyncIterator["AIOKafkaConsumer"]:
+    """Without a group, of committed records or of all. Raises Unavailable, also while it is
+    used."""
     from app.kafka_reading import kafka_reader
 
-    async with kafka_reader(kafka, "funnel-cli", reset="earliest") as made:
+    async with kafka_reader(
+        kafka, "funnel-cli", committed_only=is_committed, reset="earliest"
+    ) as made:
         yield made
 
 

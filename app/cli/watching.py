@@ -70,12 +70,12 @@ class Watch:
 
 
 def totals(counter: "Counter") -> dict[str, int]:
-    """The counter's children, by their label values joined with a space."""
+    """What the counter has counted, by its label values joined with a space."""
     return {
         " ".join(sample.labels.values()): int(sample.value)
         for metric in counter.collect()
         for sample in metric.samples
-        if sample.name.endswith("_total")
+        if sample.name.endswith("_total") and sample.value
     }
 
 

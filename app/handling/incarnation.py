@@ -15,6 +15,7 @@ from app.errors import Poison, Unavailable, Unclean
 from app.failpoints import Failpoint, InjectedFault, hit
 from app.handling.alarm import Alarm
 from app.handling.batch import SourceKey
+from app.handling.behind import Behind
 from app.handling.cache import ContactCache
 from app.handling.catching_up import CatchingUp
 from app.handling.checks import checks_on
@@ -22,7 +23,6 @@ from app.handling.erasing import Eraser
 from app.handling.halts import Halts
 from app.handling.holdings import Holdings
 from app.handling.horizon import Horizon
-from app.handling.lag import measure
 from app.handling.parts import Deciding, Firing, Lent, Parts
 from app.handling.pipeline import Pipeline
 from app.handling.stall import StallGuard
@@ -30,7 +30,6 @@ from app.handling.standing import count_contacts
 from app.handling.sweep import Sweep
 from app.handling.takeover import Takeover
 from app.handling.timers import Timers
-from app.handling.waiting import measure_waiting
 from app.storage import apply as applying
 from app.storage.connect import connect
 from app.storage.revision import check_revision
@@ -54,10 +53,12 @@ class Incarnation:
         batch_limit: int,
         stall: StallGuard,
         halts: Halts,
+        behind: Behind,
     ) -> None:
         self._parts = parts
         self._owner = owner
         self._rejected = rejected
+        self._behind = behind
         self._outlet = parts.outlet(owner)
         self._cache = ContactCache(parts.settings.lane.cache_max_bytes)
         self.holdings = Holdings(parts, owner, self._cache, stall, halts)
@@ -71,6 +72,7 @@ class Incarnation:
             suspects,
             rejected,
             batch_limit,
+            behind,
         )
         self._connections: list[asyncpg.Connection] = []
         self.is_up = False
@@ -100,7 +102,7 @@ class Incarnation:
                 pipeline.take_in(decider),
                 pipeline.apply(apply_on),
                 pipeline.publish(),
-                measure(self.holdings.owned, self._parts.source, self._parts.metrics),
+                self._behind.lag.measure(self.holdings.owned),
                 self._watch_sessions(),
                 self._keep_house(),
                 self._renew_access(),
@@ -108,7 +110,8 @@ class Incarnation:
                 self._catching_up(decider, again_on).run(),
             ]
             if timers is not None:
-                stages += [timers.run(), *self._of_contacts()]
+                stages += [timers.run(), self._count_contacts()]
+                self._behind.tell_of_intents()
             await self._work(stop, stages)
         except InjectedFault as fault:
             raise Unclean(str(fault)) from fault
@@ -169,13 +172,9 @@ class Incarnation:
             await self._parts.keep_house()
             seconds = HOUSEKEEPING_SECONDS
 
-    def _of_contacts(self) -> Sequence[Any]:
-        """What only the lane of contacts says of itself."""
+    async def _count_contacts(self) -> None:
         parts = self._parts
-        return [
-            measure_waiting(self.pipeline.waiting, parts.metrics, parts.clock),
-            count_contacts(self.holdings.owned, parts.settings.database, parts.metrics),
-        ]
+        await count_contacts(self.holdings.owned, parts.settings.database, parts.metrics)
 
     def _lent(self, load_on: asyncpg.Connection) -> Lent:
         return Lent(self._cache, load_on, self.pipeline.applied_so_far, self._rejected)
@@ -201,4 +200,4 @@ class Incarnation:
         return CatchingUp(self._parts, self.holdings, self.pipeline, self._cache, decider, again_on)
 
     def _takeover(self) -> Takeover:
-        return Takeover(self._parts, self._owner, self.pipeline.in_transaction)
+        return Takeover(self._parts, self._owner, self.pipeline.in_transaction, self._behind)

@@ -16,6 +16,7 @@ import structlog
 
 from app.errors import Halted, Poison, RowRejected, Unavailable, Unclean
 from app.handling.batch import SourceKey
+from app.handling.behind import Behind
 from app.handling.halts import Halts
 from app.handling.incarnation import Incarnation
 from app.handling.parts import Parts
@@ -49,7 +50,9 @@ class Lane:
         self._suspects: set[SourceKey] = set()
         self._batch_limit = settings.lane.batch_max_interactions
         self._halts: Halts | None = None
+        self._behind: Behind | None = None
         self._stall = StallGuard(settings.kafka.session_timeout_seconds / 2)
+        metrics.incarnations.labels("start")  # from the first: by it a worker is seen
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain, release and leave the group."""
@@ -58,11 +61,12 @@ class Lane:
             return
         reason = "start"
         halts = self._halts = Halts(parts.lane, self._metrics)
+        behind = self._behind = Behind(parts.lane, parts.source, self._metrics, parts.clock)
         ticking = asyncio.create_task(self._stall.tick())
         try:
             while not stop.is_set():
                 self._metrics.incarnations.labels(reason).inc()
-                reason = await self._live(parts, halts, stop)
+                reason = await self._live(parts, halts, behind, stop)
                 if reason in ("unclean", "fenced", "unavailable"):
                     await self._back_off(stop)
         finally:
@@ -94,6 +98,8 @@ class Lane:
         """What stays here stays halted, for as long as this process lives."""
         if self._halts is not None:
             self._halts.keep(partitions)
+        if self._behind is not None:
+            self._behind.keep(partitions)
         if self._current is not None:
             self._current.holdings.assigned(partitions)
 
@@ -115,7 +121,7 @@ class Lane:
                 return parts
         return None
 
-    async def _live(self, parts: Parts, halts: Halts, stop: asyncio.Event) -> str:
+    async def _live(self, parts: Parts, halts: Halts, behind: Behind, stop: asyncio.Event) -> str:
         """One incarnation; returns why it ended."""
         if self._stall.was_stalled():
             # The group may have given everything away meanwhile: what it said before is void.
@@ -130,6 +136,7 @@ class Lane:
             self._batch_limit,
             self._stall,
             halts,
+            behind,
         )
         self._current = incarnation
         started = time.monotonic()

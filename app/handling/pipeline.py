@@ -19,13 +19,13 @@ from app.domain.interaction import Microseconds
 from app.errors import Poison, RowRejected
 from app.handling.alarm import Alarm
 from app.handling.batch import DecidedBatch, Due, Fetched, SourceKey, key_of
+from app.handling.behind import Behind
 from app.handling.cache import ContactCache
 from app.handling.holdings import Holdings
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Deciding, Firing, Parts
 from app.handling.ports import Outlet, Position
 from app.handling.records import OutputRecord, SourceRecord
-from app.handling.waiting import Waiting
 from app.storage import apply as applying
 from app.storage.halts import HaltReason
 from app.storage.rows import CheckRow
@@ -53,6 +53,7 @@ class Pipeline:
         suspects: set[SourceKey],
         rejected: dict[SourceKey, Poison],
         batch_limit: int,
+        behind: Behind,
     ) -> None:
         self._parts = parts
         self._holdings = holdings
@@ -79,7 +80,7 @@ class Pipeline:
         self._has_room = asyncio.Event()
         self._applied_number = 0
         self._in_transaction = asyncio.Lock()
-        self.waiting = Waiting()
+        self._behind = behind
         self.refused: list[SourceKey] = []
         """The records among which is the one that PostgreSQL refuses a row of."""
 
@@ -123,7 +124,7 @@ class Pipeline:
                     if span is not None:
                         tracing.link(span, batch.traceparents)
                     self._guard_dead_letters(batch)
-                    self.waiting.decided(batch)
+                    self._behind.decided(batch)
                     await self._decided.put(batch)
                 has_room = False
             if has_room:
@@ -202,12 +203,12 @@ class Pipeline:
                 metrics.batch_size.observe(len(keys))
             for part in batch.parts:
                 part.owned.applied = part.position
+                self._behind.applied(part)
             if self._suspects or self._rejected:
                 self._suspects.difference_update(keys)
                 for key in keys:
                     self._rejected.pop(key, None)
             self._applied_number = batch.number
-            self.waiting.applied(batch)
             batch.applied_at = time.monotonic()
             batch.forget_applied()
             self._backlog.append(batch)
@@ -240,6 +241,7 @@ class Pipeline:
                 self._note(batch)
                 for part in batch.parts:
                     part.owned.published_up_to(part.position, is_silent=part.is_silent)
+                    self._behind.published(part.position)
             self._observe(batches, started)
             pause_seconds = started + lane.publish_interval_ms / 1000 - time.monotonic()
             if pause_seconds > 0:
@@ -320,13 +322,7 @@ class Pipeline:
 
     def _observe(self, batches: Sequence[DecidedBatch], started: float) -> None:
         metrics = self._parts.metrics
-        now = time.monotonic()
-        metrics.publish_seconds.observe(now - started)
-        lane = self._parts.lane
-        metrics.outbox_batches.labels(lane).set(len(self._backlog))
-        metrics.outbox_oldest_seconds.labels(lane).set(
-            now - self._backlog[0].applied_at if self._backlog else 0.0
-        )
+        metrics.publish_seconds.observe(time.monotonic() - started)
         at = self._parts.clock()
         observe_all(
             metrics.interaction_age_seconds,

@@ -103,6 +103,10 @@ class Source(Protocol):
         """The end of each topic's partition as the last fetch saw it; 0: not fetched yet."""
         ...
 
+    def passed(self, partition: int, offsets: Offsets) -> list[bool]:
+        """Of each topic: all before that offset was given out, if it was a record."""
+        ...
+
     def seconds_since_end(self, partition: int) -> float | None:
         """How long ago all topics of an accepted partition were seen read to their end; None: they
         are not, or it is not known yet."""

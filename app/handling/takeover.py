@@ -13,6 +13,7 @@ import structlog
 
 from app.errors import Halted, Resized, Unclean
 from app.failpoints import Failpoint, hit
+from app.handling.behind import Behind
 from app.handling.partition import OwnedPartition
 from app.handling.parts import Parts
 from app.handling.ports import Position
@@ -37,12 +38,13 @@ class Abandoned(Exception):
 class Takeover:
     """Takes partitions over, one after the other, for one incarnation."""
 
-    def __init__(self, parts: Parts, owner: str, publish: Publish) -> None:
+    def __init__(self, parts: Parts, owner: str, publish: Publish, behind: Behind) -> None:
         self._lane = parts.lane
         self._owner = owner
         self._source = parts.source
         self._coordinator = parts.coordinator
         self._publish = publish
+        self._view = behind
         self._republish_max_bytes = parts.settings.lane.publish_max_bytes
         self._lock_timeout_seconds = parts.settings.database.lock_timeout_seconds
         self._metrics = parts.metrics
@@ -74,7 +76,9 @@ class Takeover:
             # Released by me and moved by nobody since: what I remember of it is still true.
             proceed()
             published = Position(partition, row.published_seq, row.published_offsets, row.as_of)
-            return OwnedPartition(await self._compare_and_set(connection, row, published)), True
+            owned = OwnedPartition(await self._compare_and_set(connection, row, published))
+            self._view.taken(owned)
+            return owned, True
         if row.owner == self._owner:
             # An unfinished release or a takeover gone stale: what this incarnation remembers may
             # be wrong, and going on repeats outputs.
@@ -91,18 +95,19 @@ class Takeover:
         behind, is_before_k = await self._behind(connection, taken, published)
         republished = 0
         if not is_before_k:
+            if taken.batch_seq > published.batch_seq:
+                self._view.found(_applied(taken))
             republished = await self._republish(connection, taken, published)
         if not (republished or is_committed):
             # So that "no committed offsets" always means that somebody deleted them.
             hit(Failpoint.TAKEOVER_BEFORE_REPUBLISH)
-            await self._publish(
-                [], [Position(partition, taken.batch_seq, taken.next_offsets, taken.as_of)]
-            )
+            await self._publish([], [_applied(taken)])
         owned = OwnedPartition(taken)
         if behind is not None:
             owned.catching_up = behind
             if is_before_k:
                 owned.published = published
+        self._view.taken(owned)
         self._metrics.takeovers.inc()
         self._metrics.takeover_seconds.observe(time.monotonic() - started)
         log.info(
@@ -186,8 +191,7 @@ class Takeover:
         """What it has to catch up with, and whether D is before K: PostgreSQL was restored."""
         hit(Failpoint.CATCH_UP_BEFORE_BEGIN)
         under_way = await catch_ups.read_open(connection, self._lane, row.partition)
-        applied = Position(row.partition, row.batch_seq, row.next_offsets, row.as_of)
-        if not _is_after(published, applied):
+        if not _is_after(published, _applied(row)):
             return under_way, False
         if row.batch_seq == 0 and any(row.next_offsets):
             raise Halted(
@@ -304,6 +308,11 @@ class RowMoved(Exception):
 
     def __init__(self, partition: int) -> None:
         super().__init__(f"the row of partition {partition} moved")
+
+
+def _applied(row: PartitionRow) -> Position:
+    """D."""
+    return Position(row.partition, row.batch_seq, row.next_offsets, row.as_of)
 
 
 def _is_after(later: Position, earlier: Position) -> bool:

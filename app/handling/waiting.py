@@ -1,38 +1,60 @@
-"""Intents that were read and are not yet in PostgreSQL: somebody wants to talk to us."""
+"""What waits for its partition to get past a position, and since when; outlives incarnations.
 
-import asyncio
+An incarnation that ends leaves behind what it had not finished: that waits on, here, until the next
+one has caught up with it, or until the partition is another process's, who then says so itself.
+"""
+
+from collections import deque
+from collections.abc import Callable, Collection
 from typing import Final
 
-from app.domain.interaction import Microseconds
-from app.handling.batch import DecidedBatch
-from app.handling.records import Clock
-from app.telemetry.metrics import Metrics
+from app.handling.ports import Position
 
-INTERVAL_SECONDS: Final = 1.0
+IsPast = Callable[[Position, Position], bool]
+"""Whether the first has reached the second."""
 
 
 class Waiting:
-    """Of the batches between deciding and apply; they are applied in their order."""
+    def __init__(self, is_past: IsPast) -> None:
+        self._is_past = is_past
+        self._waits: dict[int, deque[tuple[float, Position]]] = {}
+        """By partition: since when, and what ends it."""
 
-    def __init__(self) -> None:
-        self._arrived: dict[int, Microseconds] = {}
-        """By the batch's number: when its oldest intent arrived."""
+    def __len__(self) -> int:
+        return sum(map(len, self._waits.values()))
 
-    def decided(self, batch: DecidedBatch) -> None:
-        if batch.oldest_intent is not None:
-            self._arrived[batch.number] = batch.oldest_intent
+    def add(self, position: Position, since: float) -> None:
+        """Until its partition gets to `position`. What is known to wait up to there, or further,
+        was noted before."""
+        waits = self._waits.setdefault(position.partition, deque())
+        if not (waits and self._is_past(waits[-1][1], position)):
+            waits.append((since, position))
 
-    def applied(self, batch: DecidedBatch) -> None:
-        self._arrived.pop(batch.number, None)
+    def reached(self, position: Position) -> None:
+        """Its partition stands there."""
+        waits = self._waits.get(position.partition, ())
+        while waits and self._is_past(position, waits[0][1]):
+            waits.popleft()
 
-    def oldest(self) -> Microseconds | None:
-        return min(self._arrived.values(), default=None)
+    def keep(self, partitions: Collection[int]) -> None:
+        """The others went elsewhere."""
+        for gone in self._waits.keys() - set(partitions):
+            del self._waits[gone]
+
+    def oldest(self) -> float | None:
+        """Since when the oldest waits; None: nothing does."""
+        return min((since for waits in self._waits.values() for since, _ in waits), default=None)
 
 
-async def measure_waiting(waiting: Waiting, metrics: Metrics, clock: Clock) -> None:
-    """Run for ever."""
-    while True:
-        oldest = waiting.oldest()
-        age = 0 if oldest is None else max(0, clock() - oldest)
-        metrics.oldest_unapplied_intent_seconds.set(age / 1_000_000)
-        await asyncio.sleep(INTERVAL_SECONDS)
+def _has_read(position: Position, other: Position) -> bool:
+    """Another incarnation cuts other batches from the same records."""
+    return all(mine >= theirs for mine, theirs in zip(position.offsets, other.offsets, strict=True))
+
+
+def _has_batch(position: Position, other: Position) -> bool:
+    """Batches that are applied stay as they are; those of timers move no offset."""
+    return position.batch_seq >= other.batch_seq
+
+
+BY_RECORDS: Final[IsPast] = _has_read
+BY_BATCHES: Final[IsPast] = _has_batch

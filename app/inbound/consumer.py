@@ -116,8 +116,11 @@ class LaneConsumer:
 
     def passed(self, partition: int, offsets: Offsets) -> list[bool]:
         """What was fetched and not given out counts as not passed."""
+        assigned = self._running.assignment()
         return [
-            self._state(tp).has_valid_position and self._state(tp).position >= offset
+            tp in assigned
+            and self._state(tp).has_valid_position
+            and self._state(tp).position >= offset
             for tp, offset in zip(self._tps(partition), offsets, strict=True)
         ]
 

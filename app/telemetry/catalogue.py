@@ -7,6 +7,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from app.domain.reasons import Reason
+
 PREFIX: Final = "funnel_"
 
 _FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -22,6 +24,9 @@ class Metric(msgspec.Struct, frozen=True):
     meaning: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    known: tuple[str, ...] = ()
+    """Of its one label, values that are there from the start: to Prometheus a counter that begins
+    at a thousand is no increase."""
 
     @property
     def attribute(self) -> str:
@@ -36,6 +41,7 @@ CATALOGUE: Final = (
         "counter",
         "Records decided on: applied, duplicate, late, ignored, forwarded, dead_letter, erased",
         ("outcome",),
+        known=("applied", "duplicate", "late", "ignored", "forwarded", "dead_letter", "erased"),
     ),
     Metric(
         "forwarded_total",
@@ -45,11 +51,23 @@ CATALOGUE: Final = (
     ),
     Metric("transitions_total", "counter", "Moves between stages decided", ("model", "from", "to")),
     Metric("contacts", "gauge", "Contacts by the stage they are in", ("stage",)),
-    Metric("dead_letters_total", "counter", "Records that can't be processed", ("reason",)),
+    Metric(
+        "dead_letters_total",
+        "counter",
+        "Records that can't be processed",
+        ("reason",),
+        known=tuple(Reason),
+    ),
     Metric(
         "consumer_lag", "gauge", "Records whose effects are not published", ("topic", "partition")
     ),
     Metric("apply_lag", "gauge", "Records not applied to PostgreSQL", ("topic", "partition")),
+    Metric(
+        "published_offset",
+        "gauge",
+        "Next offset to publish the effects of: while records wait, it moves",
+        ("topic", "partition"),
+    ),
     Metric(
         "interaction_age_seconds",
         "histogram",
@@ -108,6 +126,7 @@ CATALOGUE: Final = (
         "counter",
         "Attempts to deliver to webhooks: delivered, failed (tried again later), dead",
         ("outcome",),
+        known=("delivered", "failed", "dead"),
     ),
     Metric("webhook_deliveries_pending", "gauge", "Deliveries to webhooks that wait, of all"),
     Metric("database_pool_used", "gauge", "Connections of the API's pool that are in use"),

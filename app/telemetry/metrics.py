@@ -30,6 +30,7 @@ class Metrics:
     dead_letters: Counter
     consumer_lag: Gauge
     apply_lag: Gauge
+    published_offset: Gauge
     interaction_age_seconds: Histogram
     intent_to_opportunity_seconds: Histogram
     oldest_unapplied_intent_seconds: Gauge
@@ -61,7 +62,10 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         for metric in CATALOGUE:
-            setattr(self, metric.attribute, _build(metric, self.registry))
+            built = _build(metric, self.registry)
+            setattr(self, metric.attribute, built)
+            for value in metric.known:
+                built.labels(value)
         ProcessCollector(registry=self.registry)
         self.build_info.labels(__version__, platform.python_version()).set(1)
 

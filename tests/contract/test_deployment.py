@@ -82,6 +82,14 @@ def test_watching_is_a_profile_of_compose() -> None:
     assert all((ROOT / file).exists() for file in files)
 
 
+def test_every_role_runs_in_compose_and_is_scraped_there() -> None:
+    asked = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yaml").read_text())
+    (job,) = asked["scrape_configs"]
+    ports = {name: each["port"] for each in job["dns_sd_configs"] for name in each["names"]}
+    assert set(ROLES) <= COMPOSE["services"].keys()
+    assert ports == {"worker": 8080, "webhooks": 8080, "api": 8081}
+
+
 def test_settings_of_compose_exist() -> None:
     given = [
         name

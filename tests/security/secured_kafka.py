@@ -17,7 +17,10 @@ from app.settings import Kafka, SecretOfFile
 from tests.security.certificates import Authority, Signed
 
 ACLS: Final = Path(__file__).parents[2] / "deploy" / "kafka" / "acls.sh"
-USERS: Final = ("funnel-worker", "funnel-api", "funnel-operator", "shop", "crm", "stranger")
+USERS: Final = (
+    *("funnel-worker", "funnel-api", "funnel-webhooks", "funnel-operator"),
+    *("shop", "crm", "stranger"),
+)
 
 
 class SecuredKafka:

@@ -36,7 +36,7 @@ PLATFORMS: Final = {
     ("Darwin", "arm64"): "darwin-arm64v8",
 }
 ROLES: Final = Path(__file__).parents[2] / "deploy" / "postgres" / "roles.sql"
-LOGINS: Final = ("funnel_owner", "funnel_worker", "funnel_api")
+LOGINS: Final = ("funnel_owner", "funnel_worker", "funnel_api", "funnel_webhooks")
 DATABASE: Final = "secured"
 
 

@@ -1,111 +1,39 @@
-"""Alerts on the real thing: they fire when their fault is made, and end when it is mended.
+"""Two alerts on the real thing, as a sample of `make alerts`, which makes the fault of each."""
 
-By a Prometheus that asks every second and waits for nothing; the times to wait are proved by
-deploy/prometheus/rules_test.yaml.
-"""
-
-import asyncio
-import re
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from app.domain.reasons import Reason
 from app.domain.topics import Topic
 from app.kafka_access import kafka_access
-from app.runtime.embedded.ports import choose_port
-from tests.failure.rig import until
-from tests.security.test_service import PATIENCE_SECONDS, Installation, Process, installation
+from tests.alerts.prometheus import Prometheus, prometheus
+from tests.security.test_service import Installation, installation
 
 __all__ = ["installation"]
 
-RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "rules.yaml"
 
-
-class Prometheus:
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    async def firing(self) -> set[str]:
-        async with httpx.AsyncClient() as client:
-            try:
-                answer = await client.get(f"{self._url}/api/v1/alerts")
-            except httpx.TransportError:
-                return {"Prometheus is starting"}
-        alerts = answer.json().get("data", {}).get("alerts", [])
-        return {each["labels"]["alertname"] for each in alerts if each["state"] == "firing"}
-
-    async def until_fires(self, alert: str) -> None:
-        async def fires() -> bool:
-            return alert in await self.firing()
-
-        await until(fires, PATIENCE_SECONDS)
-
-    async def until_quiet(self) -> None:
-        async def is_quiet() -> bool:
-            return not await self.firing()
-
-        await until(is_quiet, PATIENCE_SECONDS)
-
-
-@pytest.fixture
-async def worker(installation: Installation) -> AsyncIterator[Process]:
-    async with installation.start("worker") as started:
-        yield started
-
-
-@pytest.fixture
-async def prometheus(worker: Process, tmp_path: Path) -> AsyncIterator[Prometheus]:
-    binary = shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("prometheus is not installed (Debian: apt-get install prometheus)")
-    (tmp_path / "rules.yaml").write_text(re.sub(r"for: \d+m", "for: 0s", RULES.read_text()))
-    (tmp_path / "prometheus.yaml").write_text(
-        "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
-        "rule_files: [rules.yaml]\n"
-        "scrape_configs:\n"
-        f"  - {{job_name: funnel, static_configs: [{{targets: ['{worker.url[7:]}']}}]}}\n"
-    )
-    port = choose_port(0, "Prometheus", "-")
-    running = await asyncio.create_subprocess_exec(
-        binary,
-        f"--config.file={tmp_path / 'prometheus.yaml'}",
-        f"--storage.tsdb.path={tmp_path / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield Prometheus(f"http://127.0.0.1:{port}")
-    finally:
-        running.terminate()
-        await running.wait()
-
-
-async def test_a_worker_without_its_database_is_not_ready(
-    installation: Installation, prometheus: Prometheus
+@pytest.mark.timeout(240)
+async def test_a_database_that_is_away_and_a_burst_of_rubbish_are_noticed(
+    installation: Installation, tmp_path: Path
 ) -> None:
-    await prometheus.until_quiet()
-    await installation.postgres.server.stop()
-    try:
-        await prometheus.until_fires("FunnelNotReady")
-    finally:
-        await installation.postgres.server.start()
-    await prometheus.until_quiet()
+    async with installation.start("worker") as worker, prometheus(tmp_path, [worker.url]) as it:
+        await it.until_quiet()
+        await until_rubbish_is_noticed(installation, it)
+        await installation.postgres.server.stop()
+        try:
+            await it.until_fires("FunnelNotReady", instance=worker.url.removeprefix("http://"))
+        finally:
+            await installation.postgres.server.start()
+        await it.until_ends("FunnelNotReady")
+        await it.until_quiet()
 
 
-async def test_a_producer_that_sends_rubbish_is_noticed(
-    installation: Installation, prometheus: Prometheus
-) -> None:
-    shop = installation.kafka.access("shop")
-    async with AIOKafkaProducer(**kafka_access(shop)) as producer:
-        await producer.send_and_wait(Topic.INTERACTIONS, b"rubbish")  # a counter begins at one
-
-        async def is_counted() -> bool:
-            await producer.send_and_wait(Topic.INTERACTIONS, b"rubbish")
-            return "FunnelDeadLetters" in await prometheus.firing()
-
-        await until(is_counted, PATIENCE_SECONDS)
+async def until_rubbish_is_noticed(installation: Installation, it: Prometheus) -> None:
+    """One burst, the first there is of its reason, and nothing after it."""
+    async with AIOKafkaProducer(**kafka_access(installation.kafka.access("shop"))) as producer:
+        for _ in range(30):
+            await producer.send(Topic.INTERACTIONS, b"rubbish", partition=0)
+        await producer.flush()
+    await it.until_fires("FunnelDeadLetters", reason=Reason.UNDECODABLE)

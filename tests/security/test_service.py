@@ -49,6 +49,10 @@ class Process:
         self.url = url
 
     @property
+    def pid(self) -> int:
+        return self._running.pid
+
+    @property
     def said(self) -> str:
         return self._said.read_text()
 
@@ -88,8 +92,27 @@ class Installation:
         return printed
 
     @asynccontextmanager
-    async def start(self, role: str, **others: str) -> AsyncIterator[Process]:
-        """`worker` or `api`, ready."""
+    async def running(
+        self, *command: str, kafka: str, postgres: str = "funnel_api"
+    ) -> AsyncIterator[asyncio.StreamReader]:
+        """A command that does not end by itself; what it prints, line by line."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "app.cli.main", *command),
+            env=self._environment(kafka, postgres),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            process.send_signal(signal.SIGINT)
+            await process.wait()
+
+    @asynccontextmanager
+    async def start(
+        self, role: str, until_ready: bool = True, /, **others: str
+    ) -> AsyncIterator[Process]:
+        """`worker`, `api` or `webhooks`."""
         port = choose_port(0, "HTTP", "-")
         said = self._home / f"{role}-{secrets.token_hex(4)}.log"
         with said.open("w") as output:
@@ -101,7 +124,8 @@ class Installation:
             )
         process = Process(running, said, f"http://127.0.0.1:{port}")
         try:
-            await process.ready()
+            if until_ready:
+                await process.ready()
             yield process
         finally:
             await process.end()
