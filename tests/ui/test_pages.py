@@ -6,7 +6,7 @@ from playwright.async_api import Browser, expect
 
 from app.api.ui.contact_timeline import ROWS
 from tests.scenario.conftest import Service
-from tests.scenario.test_mission import DEMO, REPLY, SIGN_UP, days_ago
+from tests.scenario.test_mission import DEMO, SIGN_UP, days_ago
 from tests.ui.browser import PATIENCE_MS, Screen, screen
 from tests.ui.conftest import Known, Served
 
@@ -94,8 +94,8 @@ async def test_earlier_interactions_come_when_asked_for(
     for n in range(opened):
         when = {"time": days_ago(1 + n % 9), "ingestmode": "backfill"}
         await service.publish(contact, "email.opened", {"message_id": f"m{n}"}, **when)
-    await service.publish(contact, *REPLY)
-    await service.stages(contact, 2)
+    await service.publish(contact, *DEMO)
+    await service.stages(contact, 3)
     rows = "#events > li:not(.earlier)"
     page = jo.page
     await jo.go(f"/contacts/{contact}")
