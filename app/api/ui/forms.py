@@ -29,7 +29,7 @@ def refuse_foreign(connection: Connection) -> None:
     if origin is None:
         if connection.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none"):
             return
-    elif urlsplit(origin).netloc.lower() == host.lower():
+    elif _host_of(origin) == host.lower():
         return
     raise Problem(
         403,
@@ -37,6 +37,14 @@ def refuse_foreign(connection: Connection) -> None:
         "this was sent from another site's page, so nothing was done: open the page here and send"
         " it again (behind a proxy: it must pass Host on as the browser sent it)",
     )
+
+
+def _host_of(origin: str) -> str | None:
+    """None: it is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 async def read_form(request: Request[Any, Any, Any], sessions: Sessions) -> Form:
