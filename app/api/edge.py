@@ -1,7 +1,10 @@
-"""Around the application, for every request: raw paths, security headers, a bound on its time."""
+"""Around the application, for every request: raw paths, security headers, a bound on its time. A
+Host that is none is refused, for the framework takes it for a part of an address.
+"""
 
 import asyncio
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar.enums import ScopeType
@@ -34,7 +37,10 @@ class Edge:
         try:
             async with asyncio.timeout(self._timeout_seconds) as bound:
                 answer = _Answer(send, bound, self._timeout_seconds)
-                await self._inner(_routed_as_sent(scope), receive, answer.send)
+                if all(_is_host(value) for name, value in scope["headers"] if name == b"host"):
+                    await self._inner(_routed_as_sent(scope), receive, answer.send)
+                else:
+                    await answer.problem(_wrong_host())
         except TimeoutError:
             if not bound.expired() or answer.has_begun:
                 raise
@@ -73,6 +79,19 @@ class _Answer:
 
 def _is_stream(media_type: bytes) -> bool:
     return media_type.startswith(b"text/event-stream")
+
+
+def _is_host(value: bytes) -> bool:
+    """RFC 9110, 7.2: a name or an address, and perhaps a port."""
+    try:
+        found = urlsplit(f"//{value.decode('latin-1')}")
+        return found.port is None or found.hostname is not None
+    except ValueError:
+        return False
+
+
+def _wrong_host() -> Problem:
+    return Problem(400, "wrong-host", "Host must be a name or an address, and perhaps a port")
 
 
 def _routed_as_sent(scope: Scope) -> Any:

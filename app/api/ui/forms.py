@@ -33,7 +33,7 @@ def refuse_foreign(connection: Connection) -> None:
     if origin is None:
         if connection.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none"):
             return
-    elif urlsplit(origin).netloc.lower() == host.lower():
+    elif _host_of(origin) == host.lower():
         return
     raise Problem(
         403,
@@ -53,6 +53,14 @@ def confirmed(form: Form) -> None:
 def key_of(form: Form) -> str:
     """The form's own: sent twice, it counts once."""
     return form.get(KEY_OF_FORM, "")[:KEY_MAX_CHARS] or token_urlsafe(KEY_BYTES)
+
+
+def _host_of(origin: str) -> str | None:
+    """None: it is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 async def read_form(request: Request[Any, Any, Any], sessions: Sessions) -> Form:

@@ -6,7 +6,7 @@ import pytest
 
 from app.api.problems import Problem
 from app.api.redrive_body import read_body
-from tests.unit.api.asking import api, bearer, writing
+from tests.unit.api.asking import api, bearer, settings, writing
 
 EVENT = {
     "specversion": "1.0",
@@ -65,6 +65,27 @@ async def test_a_problem_without_a_field_does_not_begin_with_a_colon() -> None:
         )
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith("a string holds U+0000")
+
+
+@pytest.mark.parametrize("host", ["[", "[::1", "[::1]:x", "localhost:99999999", ":x"])
+@pytest.mark.parametrize("path", ["/v1/models", "/livez", "/sign-in", "/nothing"])
+async def test_a_host_that_is_none_is_refused(host: str, path: str) -> None:
+    async with api(settings(access="open")) as client:
+        answer = await client.get(path, headers={"host": host})
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:funnel:problem:wrong-host")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8081", "[::1]", "[::1]:80", "LOCALHOST"])
+async def test_a_host_that_is_one_is_not(host: str) -> None:
+    async with api(settings(access="open")) as client:
+        assert (await client.get("/livez", headers={"host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "http://x]y"])
+async def test_a_form_from_what_is_no_address_is_foreign(origin: str) -> None:
+    async with api() as client:
+        answer = await client.post("/sign-in", data={"token": "x"}, headers={"origin": origin})
+    assert answer.status_code == 403
 
 
 async def test_answers_that_bring_headers_say_which() -> None:
