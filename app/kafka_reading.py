@@ -1,8 +1,9 @@
 """Consumers that look at topics beside the lanes: without a group, and nothing is committed."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Literal
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, Literal
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
@@ -10,6 +11,10 @@ from aiokafka.errors import KafkaError
 from app.errors import Unavailable
 from app.kafka_access import kafka_access, stop_consumer
 from app.settings import Kafka
+
+CLOSE_SECONDS: Final = 1.0
+"""A connection with TLS waits up to half a minute for the broker's goodbye, where a fetch is under
+way; it ends without us."""
 
 
 @asynccontextmanager
@@ -43,7 +48,9 @@ async def kafka_reader(
     except KafkaError as failed:
         raise _unreachable(kafka, failed) from failed
     finally:
-        await stop_consumer(reader)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await stop_consumer(reader)
 
 
 def _unreachable(kafka: Kafka, failed: Exception) -> Unavailable:
