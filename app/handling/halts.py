@@ -31,7 +31,7 @@ class Halts:
         self._gauge = metrics.partitions_halted.labels(lane)
         self._rows: dict[int, HaltRow] = {}
         self._seen: set[int] = set()
-        """Those whose row stood in PostgreSQL at some look."""
+        """Those whose row stands, or stood, in PostgreSQL."""
 
     def __bool__(self) -> bool:
         return bool(self._rows)
@@ -53,6 +53,11 @@ class Halts:
         self._rows[row.partition] = row
         self._seen.discard(row.partition)
         self._gauge.set(len(self._rows))
+
+    def written(self, row: HaltRow) -> None:
+        """With the batch that was too much: whoever takes it away now resumes the partition."""
+        if self._rows.get(row.partition) is row:
+            self._seen.add(row.partition)
 
     def keep(self, partitions: Collection[int]) -> None:
         """Forget those that went elsewhere."""

@@ -203,6 +203,8 @@ class Pipeline:
                 metrics.batch_size.observe(len(keys))
             for part in batch.parts:
                 part.owned.applied = part.position
+            for row in batch.halts:
+                self._holdings.halts.written(row)
                 self._behind.applied(part)
             if self._suspects or self._rejected:
                 self._suspects.difference_update(keys)

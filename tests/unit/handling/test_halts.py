@@ -99,3 +99,28 @@ async def test_after_a_takeover_only_what_waits_for_a_person_holds(
     assert halts.partitions == {0}
     assert halts.messages == ["partition 0: why"]
     assert set(rows.rows) == {0}
+
+
+async def test_what_was_written_with_its_batch_may_be_resumed_before_anybody_looked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = Rows()
+    halts = made(monkeypatch, rows)
+    row = halt(0)
+    halts.add(row)
+    halts.written(row)
+    assert await looked(halts) == [0]
+    assert rows.rows == {}
+
+
+async def test_a_row_of_before_says_nothing_of_what_halts_now(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = Rows()
+    halts = made(monkeypatch, rows)
+    old = halt(0)
+    halts.add(old)
+    halts.add(halt(0))
+    halts.written(old)
+    assert await looked(halts) == []
+    assert set(rows.rows) == {0}
