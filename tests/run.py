@@ -21,7 +21,8 @@ FAILURES: Final = _FAILURES[::2], _FAILURES[1::2]
 COMPUTING: Final = ["tests/unit", "tests/property", "tests/contract", "tests/scenario/rows"]
 LISTENING: Final = ["tests/scenario/test_live.py", "tests/ui"]
 RECEIVING: Final = ["tests/scenario/test_webhooks.py", "tests/webhooks"]
-_ELSEWHERE: Final = ("tests/failure", *COMPUTING, *LISTENING, *RECEIVING)
+GUARDING: Final = ["tests/security", "tests/fuzz"]
+_ELSEWHERE: Final = ("tests/failure", *COMPUTING, *LISTENING, *RECEIVING, *GUARDING)
 SLOW: Final = ("tests/alerts", "tests/drills")
 """Have targets of their own."""
 OTHERS: Final = ["tests", *(f"--ignore={path}" for path in (*_ELSEWHERE, *SLOW))]
@@ -29,19 +30,17 @@ LINES: Final = (
     (list(FAILURES[0]), RECEIVING),
     (list(FAILURES[1]), LISTENING),
     (OTHERS,),
+    (COMPUTING, GUARDING),
 )
 """Side by side; in a line one after the other, each with a stack of its own."""
 NICENESS: Final = 10
+_BUT: Final = ("-m", "not thorough")
 
 
 def main() -> int:
-    with ExitStack() as open_, ThreadPoolExecutor(len(LINES) + 1) as running:
-        lines = [open_.enter_context(tempfile.TemporaryFile()) for _ in range(len(LINES) + 1)]
-        codes = [
-            running.submit(_one_by_one, line, said, 0)
-            for line, said in zip(LINES, lines, strict=False)
-        ]
-        codes.append(running.submit(_one_by_one, (COMPUTING,), lines[-1], NICENESS))
+    with ExitStack() as open_, ThreadPoolExecutor(len(LINES)) as running:
+        lines = [open_.enter_context(tempfile.TemporaryFile()) for _ in LINES]
+        codes = [running.submit(_one_by_one, *each) for each in zip(LINES, lines, strict=True)]
         for code, said in zip(codes, lines, strict=True):
             code.result()
             said.seek(0)
@@ -50,9 +49,9 @@ def main() -> int:
         return max((each for code in codes for each in code.result()), key=abs)
 
 
-def _one_by_one(line: Sequence[list[str]], said: IO[bytes], niceness: int) -> list[int]:
+def _one_by_one(line: Sequence[list[str]], said: IO[bytes]) -> list[int]:
     """The exit codes."""
-    return [_start(paths, said, niceness).wait() for paths in line]
+    return [_start(paths, said, NICENESS * (paths is COMPUTING)).wait() for paths in line]
 
 
 def _start(paths: list[str], output: IO[bytes], niceness: int) -> subprocess.Popen[bytes]:
@@ -65,7 +64,7 @@ def _start(paths: list[str], output: IO[bytes], niceness: int) -> subprocess.Pop
 
 
 def _pytest(paths: list[str]) -> list[str]:
-    return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths]
+    return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *_BUT, *paths]
 
 
 if __name__ == "__main__":

@@ -13,8 +13,15 @@ PATHS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(
+    ("size", "theme"),
+    [
+        pytest.param(WIDE, "light", id="wide-light"),
+        pytest.param(PHONE, "dark", id="phone-dark"),
+        pytest.param(WIDE, "dark", id="wide-dark", marks=pytest.mark.thorough),
+        pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.thorough),
+    ],
+)
 async def test_no_page_shuts_anybody_out(
     browser: Browser, address: str, known: Known, size: tuple[int, int], theme: str
 ) -> None:
