@@ -54,6 +54,10 @@ class Halts:
         self._seen.discard(row.partition)
         self._gauge.set(len(self._rows))
 
+    def stands(self, row: HaltRow) -> bool:
+        """A look has written it already: written again it would undo that a person resumes it."""
+        return self._rows.get(row.partition) is row and row.partition in self._seen
+
     def written(self, row: HaltRow) -> None:
         """With the batch that was too much: whoever takes it away now resumes the partition."""
         if self._rows.get(row.partition) is row:

@@ -186,6 +186,7 @@ class Pipeline:
                 self._ahead.release()
             await self._room()
             keys = batch.source_keys()
+            batch.halts = [row for row in batch.halts if not self._holdings.halts.stands(row)]
             started = time.monotonic()
             try:
                 with self._parts.tracing.step("apply", [batch.span], len(keys)):

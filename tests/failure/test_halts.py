@@ -89,6 +89,7 @@ async def test_what_was_fetched_before_it_stopped_counts_once(rig: Rig) -> None:
         await rig.send(rig.contact_on(0, n % 5), n // 5 % 4)
     await rig.flush()
     await until(lambda: lane.owned == [1])
+    await rig.applied(0, 3)
     await resume(rig)
     lane.may_publish.set()
     await lane.owns(0, 1)

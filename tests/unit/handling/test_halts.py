@@ -124,3 +124,16 @@ async def test_a_row_of_before_says_nothing_of_what_halts_now(
     halts.written(old)
     assert await looked(halts) == []
     assert set(rows.rows) == {0}
+
+
+async def test_what_a_look_has_written_is_not_written_again_with_the_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    halts = made(monkeypatch, Rows())
+    row = halt(0)
+    halts.add(row)
+    assert not halts.stands(row)
+    assert await looked(halts) == []
+    assert halts.stands(row)
+    halts.keep([1])  # it went elsewhere: its next owner must find it
+    assert not halts.stands(row)
