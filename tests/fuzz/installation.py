@@ -1,6 +1,7 @@
 """What is fuzzed: a worker and the API as processes, on a real Kafka and PostgreSQL."""
 
 import asyncio
+import ctypes
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.cli.topics import apply_topics
+from app.runtime.embedded.warden import PR_SET_PDEATHSIG
 from app.settings import load
 from app.storage.migrate import migrate
 from tests.failure.rig import until
@@ -58,6 +60,7 @@ class Installation:
                 env={**clean, **SHORT, **self._own, **settings},
                 stdout=output,
                 stderr=output,
+                preexec_fn=_die_with_the_owner if sys.platform == "linux" else None,
             )
 
     async def address(self, role: str) -> str:
@@ -98,6 +101,11 @@ class Installation:
                 if process.returncode is None:
                     process.kill()
                     await process.wait()
+
+
+def _die_with_the_owner() -> None:
+    """In the new process: whoever kills the fuzzing leaves nothing behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 @asynccontextmanager
