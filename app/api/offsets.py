@@ -1,7 +1,8 @@
 """Next offsets of topics: where they end, and up to where a group has published."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -14,6 +15,9 @@ CLIENT_ID: Final = "funnel-api"
 MARKERS_MAX: Final = 20
 """A gap up to this is looked into: it may be transaction markers only."""
 LOOK_MS: Final = 300
+CLOSE_SECONDS: Final = 0.5
+"""A connection with TLS waits up to half a minute for the broker's goodbye, where a fetch is under
+way; it ends without us."""
 
 Offsets = dict[TopicPartition, int]
 
@@ -37,12 +41,14 @@ async def ends_of(kafka: Kafka, every: Sequence[TopicPartition], published: Offs
     open waits, too, though no reader of committed records sees it."""
     async with _consumer(kafka, "read_uncommitted") as consumer:
         ends: Offsets = await consumer.end_offsets(every)
+    near = {
+        at: published[at]
+        for at, end in ends.items()
+        if at in published and 0 < end - published[at] <= MARKERS_MAX
+    }
+    if not near:
+        return ends
     async with _consumer(kafka, "read_committed") as consumer:
-        near = {
-            at: published[at]
-            for at, end in ends.items()
-            if at in published and 0 < end - published[at] <= MARKERS_MAX
-        }
         return ends | await _without_records(consumer, near, ends)
 
 
@@ -59,13 +65,13 @@ async def _consumer(kafka: Kafka, isolation_level: str) -> AsyncIterator[AIOKafk
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await consumer.stop()
 
 
 async def _without_records(reader: AIOKafkaConsumer, near: Offsets, ends: Offsets) -> Offsets:
     """Those of `near` after which there are markers only: the reader passes them by itself."""
-    if not near:
-        return {}
     reader.assign(list(near))
     for at, offset in near.items():
         reader.seek(at, offset)

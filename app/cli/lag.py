@@ -163,22 +163,21 @@ async def _offsets(settings: "Settings", topics: Sequence[str]) -> tuple["Offset
     committed = {at: found.offset for at, found in answer.items() if found.offset >= 0}
     async with consumer(settings.kafka, is_committed=False) as reader:
         ends = await reader.end_offsets(every)
+    near = {
+        at: committed[at]
+        for at, end in ends.items()
+        if at in committed and 0 < end - committed[at] <= MARKERS_MAX
+    }
+    if not near:
+        return ends, committed
     async with consumer(settings.kafka) as reader:
-        near = {
-            at: committed[at]
-            for at, end in ends.items()
-            if at in committed and 0 < end - committed[at] <= MARKERS_MAX
-        }
-        done = await _without_records(reader, near, ends)
-    return ends | done, committed
+        return ends | await _without_records(reader, near, ends), committed
 
 
 async def _without_records(
     reader: "AIOKafkaConsumer", near: "Offsets", ends: "Offsets"
 ) -> "Offsets":
     """Those of `near` after which there are markers only: the reader passes them by itself."""
-    if not near:
-        return {}
     reader.assign(list(near))
     for at, offset in near.items():
         reader.seek(at, offset)

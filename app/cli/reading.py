@@ -1,8 +1,9 @@
 """Reading a topic as its subscribers do: committed records only, without a group."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 from app.cli.broker import unreachable
 
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
     from app.settings import Kafka
+
+CLOSE_SECONDS: Final = 0.5
+"""A connection with TLS waits up to half a minute for the broker's goodbye, where a fetch is under
+way; it ends without us."""
 
 
 @asynccontextmanager
@@ -49,7 +54,9 @@ async def consumer(
     try:
         yield made
     finally:
-        await made.stop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await made.stop()
 
 
 async def partitions_of(kafka: "Kafka", topics: Sequence[str]) -> list["TopicPartition"]:
