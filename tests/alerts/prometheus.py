@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,13 +34,13 @@ class Prometheus:
         part.rename(self._targets)  # it is watched: never half a file
 
     async def ask(self, path: str, **parameters: str) -> Any:
-        """What its HTTP interface says; None while it starts."""
+        """What its HTTP interface says; None while it starts, or where the question is wrong."""
         async with httpx.AsyncClient() as client:
             try:
                 answer = await client.get(f"{self._url}/api/v1/{path}", params=parameters)
             except httpx.TransportError:
                 return None
-        return answer.json().get("data")
+        return answer.json().get("data") if answer.status_code == HTTPStatus.OK else None
 
     async def values(self, expression: str) -> list[tuple[dict[str, str], float]]:
         found = await self.ask("query", query=expression) or {"result": []}
