@@ -44,7 +44,7 @@ ui: $(STAMP) ## Test the pages in a real browser (apt-get install chromium, or s
 .PHONY: alerts
 alerts: $(STAMP) ## Make each alert's fault, see it fire, end it as its runbook says (apt-get install prometheus)
 	@command -v prometheus >/dev/null || { echo "no Prometheus: apt-get update && apt-get install -y --no-install-recommends prometheus"; exit 1; }
-	@$(BIN)/python -m pytest tests/alerts $(ARGS)
+	@$(BIN)/python -m pytest tests/alerts tests/security/test_alerts.py $(ARGS)
 
 .PHONY: check
 check: $(STAMP) ## Lint, types and layers

@@ -14,6 +14,7 @@ from tests.security.test_service import Installation, installation
 __all__ = ["installation"]
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(240)
 async def test_a_database_that_is_away_and_a_burst_of_rubbish_are_noticed(
     installation: Installation, tmp_path: Path
