@@ -17,7 +17,7 @@ from tests.fuzz.run import OTHER, OWN, tokens
 from tests.fuzz.traffic import HALTED, add_deliveries, send_traffic
 from tests.scenario.serving import bearer
 
-PLAN = Plan(SHORT, examples=4, chains=6, seed=7)
+PLAN = Plan(SHORT, examples=6, chains=6, seed=7)
 POISON = 3
 
 
