@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import signal
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -18,13 +17,14 @@ from app.domain.topics import Topic
 from tests.alerts.conftest import PARTITIONS, again_and_again
 from tests.alerts.prometheus import Prometheus, prometheus
 from tests.alerts.runbook import Runbook
-from tests.failure.rig import until
 from tests.security.test_service import Installation, Process, signed_up
 
 PAGE = Runbook("lag-growing")
 PATIENCE_SECONDS = 150.0
 BACKLOG = 12_000
 """More than the threshold."""
+GROWS, STEP_SECONDS = 3000, 2.0
+LAG = f'sum(funnel_consumer_lag{{topic="{Topic.INTERACTIONS}"}})'
 HELPERS = 3
 AWAKE_SECONDS, ASLEEP_SECONDS = 0.1, 0.4
 CONTACTS = [f"crm-{secrets.token_hex(6)}" for _ in range(2000)]
@@ -43,8 +43,8 @@ async def test_an_import_that_one_worker_is_too_slow_for(
         await watching.until_quiet()
         async with throttled(slow):
             await send(producer, BACKLOG)
-            rate = await handled_a_second(watching)
-            async with again_and_again(lambda: send(producer, round(2 * rate)), 1.0):
+            coming = Import(producer, watching)
+            async with again_and_again(coming.step, STEP_SECONDS):
                 await watching.until_fires(
                     "FunnelLagGrowing", PATIENCE_SECONDS, topic=Topic.INTERACTIONS
                 )
@@ -53,6 +53,7 @@ async def test_an_import_that_one_worker_is_too_slow_for(
                     "lag", "--watch", "--json", kafka="funnel-operator"
                 ) as lines:
                     assert json.loads(await anext(lines))["lag"] > BACKLOG / 2
+                coming.is_steady = True
                 PAGE.says("add workers up to the number of partitions")
                 urls = [slow.url]
                 for _ in range(HELPERS):
@@ -76,16 +77,23 @@ async def send(producer: AIOKafkaProducer, count: int) -> None:
     await producer.flush()
 
 
-async def handled_a_second(watching: Prometheus) -> float:
-    """What the worker gets through while more waits than it can."""
-    query = "sum(rate(funnel_interactions_handled_total[10s]))"
-    began = time.monotonic()
+class Import:
+    """Comes in faster than what is there gets through, whatever that is; then goes on so."""
 
-    async def known() -> float | None:
-        found = await watching.values(query)
-        return found[0][1] if found and time.monotonic() - began > 10 else None
+    def __init__(self, producer: AIOKafkaProducer, watching: Prometheus) -> None:
+        self._producer = producer
+        self._watching = watching
+        self._wanted = BACKLOG
+        self._sent = [BACKLOG]
+        self.is_steady = False
 
-    return max(100.0, float(await until(known, 30.0)))
+    async def step(self) -> None:
+        if not self.is_steady:
+            found = await self._watching.values(LAG)
+            self._wanted += GROWS
+            self._sent.append(max(0, self._wanted - round(found[0][1] if found else 0)))
+        count = self._sent[-1] if not self.is_steady else sum(self._sent[-5:]) // 5
+        await send(self._producer, count)
 
 
 @asynccontextmanager
