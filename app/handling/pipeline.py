@@ -204,9 +204,9 @@ class Pipeline:
                 metrics.batch_size.observe(len(keys))
             for part in batch.parts:
                 part.owned.applied = part.position
+                self._behind.applied(part)
             for row in batch.halts:
                 self._holdings.halts.written(row)
-                self._behind.applied(part)
             if self._suspects or self._rejected:
                 self._suspects.difference_update(keys)
                 for key in keys:

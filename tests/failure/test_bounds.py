@@ -8,7 +8,7 @@ from app.bootstrap import now
 from app.domain.calendar import DAY
 from app.domain.timestamps import format_rfc3339
 from app.domain.topics import Topic
-from tests.failure.rig import Rig, until
+from tests.failure.rig import JOURNEY, Rig, until
 from tests.failure.rig_reading import proven, read, stored_contact
 
 BEGAN = now() - 6 * DAY
@@ -52,6 +52,24 @@ async def test_a_full_outbox_stops_the_intake_and_its_draining_starts_it_again(r
     await rig.settled()
     assert applied < 10
     assert await proven(rig) > 20
+
+
+async def test_what_is_applied_waits_for_its_publishing_alone(rig: Rig) -> None:
+    """As the metrics say that operators are alarmed by."""
+    lane = rig.lane()
+    await lane.owns(0, 1)
+    lane.may_publish.clear()
+    for step in range(len(JOURNEY)):  # an intent is among them
+        await rig.send(rig.contact_on(0), step)
+    await rig.flush()
+    await rig.all_applied(0)
+    await until(lambda: lane.counted("outbox_batches", lane=rig.lane_name) > 0)
+    assert lane.counted("outbox_oldest_seconds", lane=rig.lane_name) > 0
+    assert lane.counted("oldest_unapplied_intent_seconds") == 0
+    lane.may_publish.set()
+    await rig.settled()
+    await until(lambda: lane.counted("outbox_batches", lane=rig.lane_name) == 0)
+    assert lane.counted("outbox_oldest_seconds", lane=rig.lane_name) == 0
 
 
 async def test_duplicates_inside_a_batch_and_between_batches_change_nothing(rig: Rig) -> None:
