@@ -43,6 +43,12 @@ async def recreate_topic(rig: Rig, topic: str) -> None:
     async with _admin(rig) as admin:
         await admin.delete_topics([topic])
 
+        async def gone() -> bool:
+            """Brokers hear of it after the controller has answered."""
+            return bool((await admin.describe_topics([topic]))[0]["error_code"])
+
+        await until(gone)
+
         async def created() -> bool:
             with contextlib.suppress(TopicAlreadyExistsError):
                 await rig.create_topics({topic})
