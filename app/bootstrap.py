@@ -10,7 +10,13 @@ from typing import Final
 import asyncpg
 
 from app.domain.interaction import Microseconds
-from app.domain.topics import ACCOUNT_LANE_INPUTS, CONTACT_LANE_INPUTS, Topic
+from app.domain.topics import (
+    ACCOUNT_LANE,
+    ACCOUNT_LANE_INPUTS,
+    CONTACT_LANE,
+    CONTACT_LANE_INPUTS,
+    Topic,
+)
 from app.errors import Halted, TopicsError
 from app.handling.account_decider import account_decider
 from app.handling.contact_decider import contact_decider
@@ -39,9 +45,6 @@ from app.storage.retention import drop_old_days, oldest_kept
 from app.storage.revision import check_revision
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import make_tracing
-
-CONTACT_LANE: Final = "contacts"
-ACCOUNT_LANE: Final = "accounts"
 
 OUTPUTS: Final = (
     Topic.STAGE_CHANGES,

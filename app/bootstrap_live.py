@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.bootstrap import ACCOUNT_LANE, ACCOUNT_OUTPUTS, CONTACT_LANE, INPUTS, OUTPUTS, for_accounts
+from app.bootstrap import ACCOUNT_OUTPUTS, INPUTS, OUTPUTS, for_accounts
+from app.domain.topics import ACCOUNT_LANE, CONTACT_LANE
 from app.live.counts import Counts
 from app.live.frames import Reason
 from app.live.hub import Hub

@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Router
 
 from app.api.access import Access
-from app.api.database import CONTACT_LANE, Database
+from app.api.database import Database
 from app.api.simulations import Progress, Simulations
 from app.api.ui.decisions import SentDecisions
 from app.api.ui.pages import PageSettings, make_pages
@@ -16,6 +16,7 @@ from app.api.ui.stored_lists import StoredLists
 from app.api.ui.throughput import Throughput
 from app.bootstrap import now
 from app.domain.rules import Rules
+from app.domain.topics import CONTACT_LANE
 from app.domain.what_if_report import Report
 from app.models import load_definition
 from app.runtime.ruling import latest_of

@@ -11,10 +11,11 @@ from app.api import account_shapes
 from app.api.account_shapes import AccountAnswer, AccountPage
 from app.api.contacts import decoded_key
 from app.api.cursor import After, Limit, Text, cursor_of, key_of
-from app.api.database import ACCOUNT_LANE, Database
+from app.api.database import Database
 from app.api.describing import needs
 from app.api.principal import Principal, Scope
 from app.api.problems import not_found
+from app.domain.topics import ACCOUNT_LANE
 from app.storage import account_queries
 
 HISTORY_MAX = 20

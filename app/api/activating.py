@@ -17,7 +17,7 @@ from app.domain.rewriting import ACTIVATED
 from app.domain.rules import Rules
 from app.domain.timeline import Mode
 from app.domain.timestamps import format_rfc3339
-from app.domain.topics import Topic
+from app.domain.topics import CONTACT_LANE, Topic
 from app.errors import FunnelError, ModelError, Poison
 from app.inbound.activation import activation_check, activation_of
 from app.inbound.event import Event
@@ -26,7 +26,6 @@ from app.models.stored import plain, rules_of_stored
 from app.storage import model_queries, model_versions
 from app.storage.models import ActivationRow, StoredModel
 
-LANE: Final = "contacts"
 SECOND: Final = 1_000_000
 
 
@@ -111,15 +110,12 @@ class Activating:
                 f"the tenant has {self._models_max:,} models already: take one of them"
             )
         if kept.content_hash != model.content_hash:
-            raise ModelError(
-                f"{model.ref} was kept before and said something else then: a version never"
-                f" changes. Give what is new the version {version + 1}"
-            )
+            raise ModelError(said_otherwise(name, version))
         rows = [row.activation for row in await model_queries.timeline(self._engine, tenant)]
         return Standing(
             model,
             rows,
-            await model_queries.has_contacts(self._engine, LANE, tenant),
+            await model_queries.has_contacts(self._engine, CONTACT_LANE, tenant),
             sum((await model_queries.contacts_of(self._engine, tenant)).values()),
             partitions,
         )
@@ -173,6 +169,13 @@ def check_stages(current: Rules, new: Rules) -> None:
             f"{new.ref} has no stage {', '.join(lost)}, in which {current.ref} may have left"
             f" contacts: add it, or say where they go, as in `map: {{{moves}}}`"
         )
+
+
+def said_otherwise(name: str, version: int) -> str:
+    return (
+        f"{name}@{version} is there and says something else: a version never changes. Give what is"
+        f" new the version {version + 1}"
+    )
 
 
 def event_of(asked: Asked, actor: str, source: str, at: Microseconds) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from app.api.activation_shapes import (
     grouped,
 )
 from app.api.command_log import CommandLog
-from app.api.database import CONTACT_LANE, Database
+from app.api.database import Database
 from app.api.problems import not_found
 from app.domain.interaction import Microseconds
 from app.domain.rewriting import ACTIVATED
+from app.domain.topics import CONTACT_LANE
 from app.storage import model_queries, queries
 from app.storage.command_queries import StoredCommand
 from app.storage.model_queries import TimelineRow

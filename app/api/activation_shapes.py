@@ -4,14 +4,12 @@ contacts are brought up to date."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 import msgspec
-from litestar.openapi.spec import OpenAPIMediaType, RequestBody
-from litestar.openapi.spec.example import Example
 
 from app.api.activating import Asked
-from app.api.describing import Described
+from app.api.describing import Described, describe_command, json_body
 from app.domain.command_outcome import CommandState
 from app.domain.interaction import Microseconds
 from app.domain.timeline import Mode
@@ -83,9 +81,8 @@ class ActivationList(msgspec.Struct, frozen=True):
 class ActivateOperation(Described):
     def __post_init__(self) -> None:
         super().__post_init__()
-        schema: Any = _SCHEMA
-        media = OpenAPIMediaType(schema=schema, examples={"example": Example(value=_EXAMPLE)})
-        self.request_body = RequestBody(required=True, content={"application/json": media})
+        self.request_body = json_body(_SCHEMA, _EXAMPLE)
+        describe_command(self.responses)
 
 
 def grouped(rows: Sequence[TimelineRow]) -> dict[str, list[TimelineRow]]:

@@ -28,11 +28,11 @@ from app.api.commands import (
 )
 from app.api.contacts import decoded_key
 from app.api.cursor import Limit
+from app.api.decoding import decode_body
 from app.api.describing import WITH_BODY, needs
 from app.api.model_library import ModelLibrary
 from app.api.principal import Principal, Scope
 from app.api.problems import FieldError, Problem
-from app.api.webhook_shapes import read_body
 from app.domain.command_outcome import CommandState
 from app.domain.rewriting import ACTIVATED
 from app.domain.timeline import Mode
@@ -105,7 +105,7 @@ async def activate(
     version never changes. Look before with `/simulate`. 202 once Kafka has it; with `Prefer:
     wait=5` 200 once a lane has decided it. Ask at Location how far the contacts are."""
     media_type_of(request, ("application/json",))
-    mode = read_body(await request.body(), ActivationBody).mode
+    mode = decode_body(await request.body(), ActivationBody).mode
     name = decoded_key(model, "model")
     sent, asked = await activations.ask(principal, name, mode, idempotency_key)
     prefers = request.headers.getall("prefer", [])

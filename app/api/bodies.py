@@ -6,11 +6,10 @@ from functools import cache
 from typing import Any, Final
 
 from litestar import Request
-from litestar.openapi.spec import OpenAPIMediaType, RequestBody
-from litestar.openapi.spec.example import Example
+from litestar.openapi.spec import RequestBody
 
 from app.api.command_types import COMMANDS
-from app.api.describing import Described, describe_header
+from app.api.describing import Described, describe_command, json_body, media
 from app.api.problems import FieldError, Problem
 from app.api.redrive_body import REDRIVE_EXAMPLE, REDRIVE_SCHEMA
 from app.inbound.validation import load_schemas
@@ -61,14 +60,14 @@ def media_type_of(request: Request[Any, Any, Any], known: Sequence[str]) -> str:
 class InteractionsOperation(Described):
     def __post_init__(self) -> None:
         super().__post_init__()
-        one = _shown(_EVENT_SCHEMA, _EVENT)
+        one = media(_EVENT_SCHEMA, _EVENT)
         batch = {"type": "array", "minItems": 1, "maxItems": 1000, "items": _EVENT_SCHEMA}
         self.request_body = RequestBody(
             required=True,
             content={
                 "application/cloudevents+json": one,
                 "application/json": one,
-                "application/cloudevents-batch+json": _shown(batch, [_EVENT]),
+                "application/cloudevents-batch+json": media(batch, [_EVENT]),
             },
         )
 
@@ -79,30 +78,15 @@ class CommandOperation(Described):
         super().__post_init__()
         example = {"command": "log_call", "data": COMMANDS["log_call"].example}
         schema = {"oneOf": [_command_schema(name) for name in COMMANDS]}
-        self.request_body = RequestBody(
-            required=True, content={"application/json": _shown(schema, example)}
-        )
-        for status in (200, 202):
-            text = "Where to ask what became of it."
-            describe_header(self.responses or {}, status, "Location", text)
-            text = "Where it was waited for: for so long at most (RFC 7240)."
-            describe_header(
-                self.responses or {}, status, "Preference-Applied", text, is_always=False
-            )
+        self.request_body = json_body(schema, example)
+        describe_command(self.responses)
 
 
 @dataclass
 class RedriveOperation(Described):
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.request_body = RequestBody(
-            required=True,
-            content={"application/json": _shown(REDRIVE_SCHEMA, REDRIVE_EXAMPLE)},
-        )
-
-
-def _shown(schema: Any, example: Any) -> OpenAPIMediaType:
-    return OpenAPIMediaType(schema=schema, examples={"example": Example(value=example)})
+        self.request_body = json_body(REDRIVE_SCHEMA, REDRIVE_EXAMPLE)
 
 
 def _command_schema(name: str) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.problems import Problem
 from app.domain.routing import home_partition, routing_key
+from app.domain.topics import CONTACT_LANE
 from app.storage import queries
 from app.storage.engine import driver_of, reaching
 from app.storage.revision import check_revision
 
-CONTACT_LANE: Final = "contacts"
-ACCOUNT_LANE: Final = "accounts"
 HOMES_MAX_AGE_SECONDS: Final = 10.0
 KEY_MAX_CHARS: Final = 256
 

@@ -25,7 +25,7 @@ from app.api.dead_letter_shapes import (
 from app.api.describing import WITH_BODY, needs
 from app.api.intake import Intake
 from app.api.principal import Principal, Scope
-from app.api.redrive_body import moment, read_body, wanted_of
+from app.api.redrive_body import moment, redrive_of, wanted_of
 from app.domain.reasons import Reason
 from app.outbound.redriving import Redriven, Redriving
 from app.storage.dead_letter_queries import Wanted
@@ -136,7 +136,7 @@ async def redrive_some(
     """Oldest first, so many a second, and never for longer than twenty seconds. A dry run says
     which it would be."""
     media_type_of(request, ("application/json",))
-    body = read_body(await request.body())
+    body = redrive_of(await request.body())
     wanted = wanted_of(body)
     redriving = Redriving(database.engine, intake.put_again, principal.actor)
     if body.dry_run:

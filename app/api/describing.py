@@ -9,8 +9,10 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import (
     Example,
     OpenAPIHeader,
+    OpenAPIMediaType,
     OpenAPIResponse,
     Operation,
+    RequestBody,
     Responses,
     Schema,
 )
@@ -80,6 +82,24 @@ def describe_header(
             schema=Schema(type=OpenAPIType.STRING), required=is_always, description=text
         )
         answer.headers = {**(answer.headers or {}), name: shown}
+
+
+def describe_command(responses: Responses | None) -> None:
+    """Of what is accepted and then done by the lanes, and may be waited for."""
+    for status in (200, 202):
+        text = "Where to ask what became of it."
+        describe_header(responses or {}, status, "Location", text)
+        text = "Where it was waited for: for so long at most (RFC 7240)."
+        describe_header(responses or {}, status, "Preference-Applied", text, is_always=False)
+
+
+def media(schema: Any, example: Any) -> OpenAPIMediaType:
+    """`schema`: as plain JSON, which the framework takes as well as its own classes."""
+    return OpenAPIMediaType(schema=schema, examples={"example": Example(value=example)})
+
+
+def json_body(schema: Any, example: Any) -> RequestBody:
+    return RequestBody(required=True, content={"application/json": media(schema, example)})
 
 
 def exemplify(answers: Mapping[str, msgspec.Struct]) -> None:

@@ -6,16 +6,15 @@ from typing import Final, NamedTuple
 
 import msgspec
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
 
 from app.api import offsets
 from app.api.database import Database
-from app.errors import Unavailable
 from app.outbound.topic_ids import identify
 from app.settings import Kafka
 from app.storage import queries
 from app.storage.rows import PartitionRow
 
+CLIENT_ID: Final = "funnel-api"
 MAX_AGE_SECONDS: Final = 2.0
 
 
@@ -80,11 +79,8 @@ class LagReading:
             for topic in lane.topics
             for number in range(identities[topic].partitions)
         ]
-        try:
-            published = await offsets.published(self._kafka, lane.group_id)
-            ends = await offsets.ends_of(self._kafka, every, published)
-        except (KafkaError, OSError) as failed:
-            raise Unavailable(f"Kafka at {self._kafka.bootstrap_servers}: {failed!r}") from failed
+        published = await offsets.published(self._kafka, CLIENT_ID, lane.group_id)
+        ends = await offsets.ends_of(self._kafka, CLIENT_ID, every, published)
         return [
             self._row(at, lane, rows.get(at.partition), ends[at], published.get(at)) for at in every
         ]

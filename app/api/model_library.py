@@ -6,6 +6,7 @@ Files come first: an uploaded model has another name than they. What was uploade
 import asyncio
 from typing import Final
 
+from app.api.activating import said_otherwise
 from app.api.database import Database
 from app.api.model_files import ModelFiles
 from app.api.model_shapes import LoadedModel, ModelEntry, entry_of
@@ -58,27 +59,22 @@ class ModelLibrary:
 
     async def findings(self, tenant: str, name: str) -> list[Finding]:
         """Problem 404."""
-        if self._files.has(name):
-            return await asyncio.to_thread(self._files.findings, name)
         try:
-            loaded = await self._uploaded(tenant, name)
+            return await _linted(await self._load(tenant, name))
         except ModelError as refused:
             return [Finding("refused", str(refused))]
-        return lint(loaded.definition, loaded.rules, _in(name))
 
     async def loaded(self, tenant: str, name: str) -> LoadedModel:
         """Problem 404, or 422 where it is wrong."""
-        if self._files.has(name):
-            return self._files.loaded(name)
         try:
-            return await self._uploaded(tenant, name)
+            return await self._load(tenant, name)
         except ModelError as refused:
             raise wrong_field("model", str(refused)) from None
 
     async def linted(self, tenant: str, name: str) -> LoadedModel:
         """One that may decide. Problem 404, 422."""
         loaded = await self.loaded(tenant, name)
-        if findings := await self.findings(tenant, name):
+        if findings := await _linted(loaded):
             raise wrong_model([each.text for each in findings], {})
         return loaded
 
@@ -92,7 +88,7 @@ class ModelLibrary:
                 bases = {} if found is None else {base: found[1].definition}
             given = await asyncio.to_thread(read_upload, body, self._files.directory, bases)
         if self._files.has(given.name):
-            shipped = self._files.loaded(given.name)
+            shipped = await self.loaded(tenant, given.name)
             if shipped.content_hash != given.content_hash:
                 raise taken(f"{given.name} is a model of the service: give yours another name")
             return shipped, False
@@ -104,8 +100,14 @@ class ModelLibrary:
             detail = f"a tenant has at most {most:,} models of its own: none more can be uploaded"
             raise Problem(409, "too-many-models", detail)
         if kept.content_hash != given.content_hash:
-            raise taken(said_otherwise(given.name))
+            raise taken(said_otherwise(name, int(version)))
         return await self._uploaded(tenant, given.name), kept.is_new
+
+    async def _load(self, tenant: str, name: str) -> LoadedModel:
+        """Problem 404. ModelError."""
+        if self._files.has(name):
+            return await asyncio.to_thread(self._files.load, name)
+        return await self._uploaded(tenant, name)
 
     async def _uploaded(self, tenant: str, name: str) -> LoadedModel:
         """Problem 404. ModelError: this release can't compile it any more."""
@@ -114,20 +116,18 @@ class ModelLibrary:
             raise not_found("model")
         kept, stored = found
         rules = rules_of_stored(stored.definition)
-        return LoadedModel(kept.ref, stored.definition, rules, kept.content_hash, kept)
+        return LoadedModel(
+            kept.ref, stored.definition, rules, kept.content_hash, _in(kept.ref), kept
+        )
+
+
+async def _linted(loaded: LoadedModel) -> list[Finding]:
+    return await asyncio.to_thread(lint, loaded.definition, loaded.rules, loaded.locate)
 
 
 def taken(detail: str) -> Problem:
     errors = [FieldError("/version", detail)]
     return Problem(409, "version-taken", detail, errors=errors)
-
-
-def said_otherwise(ref: str) -> str:
-    name, _, version = ref.rpartition("@")
-    return (
-        f"{name}@{version} is there and says something else: a version never changes. Give what is"
-        f" new the version {int(version) + 1}"
-    )
 
 
 def _in(name: str) -> Locate:

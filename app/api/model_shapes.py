@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from litestar.openapi.spec import OpenAPIMediaType, RequestBody
-from litestar.openapi.spec.example import Example
+from litestar.openapi.spec import RequestBody
 
-from app.api.describing import Described
+from app.api.describing import Described, describe_header, media
+from app.domain.reading import Locate
 from app.domain.rules import Rules
 from app.domain.timestamps import format_rfc3339
 from app.models.stored import plain
@@ -96,6 +96,8 @@ class LoadedModel(NamedTuple):
     """Complete."""
     rules: Rules
     content_hash: str
+    locate: Locate
+    """Where what it says stands."""
     kept: KeptModel | None = None
     """None: it is a file of the service."""
 
@@ -112,11 +114,11 @@ def model_answer(loaded: LoadedModel) -> ModelAnswer:
     )
 
 
-def entry_of(kept: KeptModel, *, is_in_force: bool = False) -> ModelEntry:
+def entry_of(kept: KeptModel) -> ModelEntry:
     return ModelEntry(
         kept.ref,
         True,
-        is_in_force,
+        False,
         kept.title,
         kept.content_hash,
         kept_by=kept.kept_by,
@@ -128,16 +130,10 @@ def entry_of(kept: KeptModel, *, is_in_force: bool = False) -> ModelEntry:
 class ModelOperation(Described):
     def __post_init__(self) -> None:
         super().__post_init__()
-        text: Any = {"type": "string", "description": "The same as a file: YAML 1.2."}
-        mapping: Any = _SCHEMA
+        text = {"type": "string", "description": "The same as a file: YAML 1.2."}
         self.request_body = RequestBody(
             required=True,
-            content={
-                YAML: OpenAPIMediaType(
-                    schema=text, examples={"example": Example(value=_YAML_EXAMPLE)}
-                ),
-                JSON: OpenAPIMediaType(
-                    schema=mapping, examples={"example": Example(value=MODEL_EXAMPLE)}
-                ),
-            },
+            content={YAML: media(text, _YAML_EXAMPLE), JSON: media(_SCHEMA, MODEL_EXAMPLE)},
         )
+        for status in (200, 201):
+            describe_header(self.responses or {}, status, "Location", "Where it can be read.")

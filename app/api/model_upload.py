@@ -59,7 +59,7 @@ def read_upload(body: bytes, directory: Path | None, bases: Bases) -> LoadedMode
         findings = [str(refused)]
     if findings:
         raise wrong_model(findings, lines, hidden=f"{directory}/")
-    return LoadedModel(f"{name}@{version}", definition, rules, content_hash(definition))
+    return LoadedModel(f"{name}@{version}", definition, rules, content_hash(definition), locate)
 
 
 def check_size(definition: Mapping[str, Any], locate: Locate) -> None:

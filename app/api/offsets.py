@@ -5,12 +5,13 @@ from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
+from app.errors import Unavailable
 from app.kafka_access import kafka_access
 from app.kafka_reading import kafka_reader
 from app.settings import Kafka
 
-CLIENT_ID: Final = "funnel-api"
 MARKERS_MAX: Final = 20
 """A gap up to this is looked into: it may be transaction markers only."""
 LOOK_MS: Final = 300
@@ -18,24 +19,29 @@ LOOK_MS: Final = 300
 Offsets = dict[TopicPartition, int]
 
 
-async def published(kafka: Kafka, group_id: str) -> Offsets:
+async def published(kafka: Kafka, client_id: str, group_id: str) -> Offsets:
+    """As other tools show it. Raises Unavailable."""
     admin = AIOKafkaAdminClient(
         **kafka_access(kafka),
-        client_id=CLIENT_ID,
+        client_id=client_id,
         request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
     )
     try:
         await admin.start()
         answer = await admin.list_consumer_group_offsets(group_id)
+    except (KafkaError, OSError) as failed:
+        raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}") from failed
     finally:
         await admin.close()
     return {at: found.offset for at, found in answer.items() if found.offset >= 0}
 
 
-async def ends_of(kafka: Kafka, every: Sequence[TopicPartition], published: Offsets) -> Offsets:
+async def ends_of(
+    kafka: Kafka, client_id: str, every: Sequence[TopicPartition], published: Offsets
+) -> Offsets:
     """Where only markers follow what is published, that. What stands behind a transaction that is
-    open waits, too, though no reader of committed records sees it."""
-    async with kafka_reader(kafka, CLIENT_ID, committed_only=False) as reader:
+    open waits, too, though no reader of committed records sees it. Raises Unavailable."""
+    async with kafka_reader(kafka, client_id, committed_only=False) as reader:
         ends: Offsets = await reader.end_offsets(every)
     near = {
         at: published[at]
@@ -44,7 +50,7 @@ async def ends_of(kafka: Kafka, every: Sequence[TopicPartition], published: Offs
     }
     if not near:
         return ends
-    async with kafka_reader(kafka, CLIENT_ID, reset="earliest") as reader:
+    async with kafka_reader(kafka, client_id, reset="earliest") as reader:
         return ends | await _without_records(reader, near, ends)
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from app.api.decoding import decode_body
 from app.api.problems import FieldError, Problem, wrong_field
-from app.api.webhook_shapes import read_body as read_as
 from app.domain.reasons import Reason
 from app.domain.timestamps import parse_rfc3339
 from app.storage.dead_letter_queries import Wanted
@@ -66,9 +66,9 @@ REDRIVE_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-def read_body(body: bytes) -> RedriveBody:
+def redrive_of(body: bytes) -> RedriveBody:
     """Problem 422, with the field."""
-    found = read_as(body, RedriveBody)
+    found = decode_body(body, RedriveBody)
     if all(getattr(found, name) is UNSET for name in FILTERS):
         detail = f"needs at least one filter: {', '.join(FILTERS)}"
         raise Problem(422, "no-filter", detail, errors=[FieldError("", detail)])

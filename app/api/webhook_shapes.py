@@ -3,16 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar.openapi.spec import OpenAPIMediaType, RequestBody
-from litestar.openapi.spec.example import Example
 from msgspec import UNSET, UnsetType
 
-from app.api.describing import Described
-from app.api.problems import FieldError, Problem
+from app.api.describing import Described, json_body
 from app.domain.interaction import Microseconds
 from app.domain.timestamps import format_rfc3339
 from app.outbound.headers import EventType
@@ -161,24 +158,6 @@ def _time(moment: Microseconds | None) -> str | None:
     return None if moment is None else format_rfc3339(moment)
 
 
-Body = TypeVar("Body", bound=msgspec.Struct)
-
-
-def read_body(body: bytes, kind: type[Body]) -> Body:
-    """Problem 422, with the field; what was sent is not repeated."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as wrong:
-        text, _, at = str(wrong).partition(" - at `$")
-        field = "/".join(["", *re.findall(r"[^.\[\]`]+", at)])
-        is_safe = text.startswith(("Expected", "Object missing"))
-        detail = text if is_safe else "is not valid: see /schema"
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        field, detail = "", "must be a JSON object"
-    told = f"{field}: {detail}" if field else detail
-    raise Problem(422, "wrong-field", told, errors=[FieldError(field, detail)])
-
-
 def webhook_id_of(text: str) -> UUID | None:
     """None: no webhook can have that one."""
     return UUID(text) if re.fullmatch("[0-9a-f]{32}", text) else None
@@ -197,20 +176,14 @@ CHANGE_EXAMPLE: Final[Mapping[str, Any]] = {"is_enabled": False}
 class NewWebhookOperation(Described):
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.request_body = _body(NewWebhook, NEW_EXAMPLE)
+        self.request_body = json_body(_inlined([NewWebhook]), NEW_EXAMPLE)
 
 
 @dataclass
 class WebhookChangeOperation(Described):
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.request_body = _body(WebhookChange, CHANGE_EXAMPLE)
-
-
-def _body(kind: type[msgspec.Struct], example: Mapping[str, Any]) -> RequestBody:
-    schema = _inlined([kind])
-    media = OpenAPIMediaType(schema=schema, examples={"example": Example(value=example)})  # type: ignore[arg-type]  # a schema as plain JSON
-    return RequestBody(required=True, content={"application/json": media})
+        self.request_body = json_body(_inlined([WebhookChange]), CHANGE_EXAMPLE)
 
 
 def _inlined(kinds: Sequence[type[msgspec.Struct]]) -> dict[str, Any]:

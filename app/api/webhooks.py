@@ -17,6 +17,7 @@ from app.api import webhook_shapes as shapes
 from app.api.bodies import media_type_of
 from app.api.cursor import After, Limit, Number, cursor_of, key_of
 from app.api.database import Database
+from app.api.decoding import decode_body
 from app.api.describing import USUAL, WITH_BODY, needs
 from app.api.principal import Principal, Scope
 from app.api.problems import Problem, not_found, wrong_field
@@ -32,7 +33,6 @@ from app.api.webhook_shapes import (
     WebhookPage,
     WebhookWithSecret,
     delivery_shape,
-    read_body,
     webhook_shape,
 )
 from app.domain.timestamps import format_rfc3339
@@ -131,7 +131,7 @@ async def create_webhook(
     """Its secret is told here and never again. Events from now on are delivered, until it is
     disabled."""
     media_type_of(request, ("application/json",))
-    wanted = read_body(await request.body(), NewWebhook)
+    wanted = decode_body(await request.body(), NewWebhook)
     subscriptions.check(wanted.url)
     webhook_id, secret = uuid4(), make_secret()
     made = await storage.create(
@@ -176,7 +176,7 @@ async def change_webhook(
 ) -> Webhook:
     """Of a disabled one, what is pending waits; nothing that happens meanwhile is for it."""
     media_type_of(request, ("application/json",))
-    wanted = read_body(await request.body(), WebhookChange)
+    wanted = decode_body(await request.body(), WebhookChange)
     if wanted.url is not UNSET:
         subscriptions.check(wanted.url)
     values = _changed(wanted)

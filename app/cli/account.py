@@ -135,7 +135,8 @@ async def _list(
 
 async def _show(settings: "Settings", tenant: str, key: str) -> Known:
     """FunnelError where there is none; Unavailable, RevisionError."""
-    from app.cli.database import ACCOUNT_LANE, database, home_of
+    from app.cli.database import database, home_of
+    from app.domain.topics import ACCOUNT_LANE
     from app.storage import account_queries
 
     async with database(settings) as engine:

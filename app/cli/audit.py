@@ -107,9 +107,9 @@ def _topics() -> Sequence[str]:
 
 async def _lanes(settings: "Settings", connection: "asyncpg.Connection") -> list["LaneView"]:
     """Those that a worker has run on this database."""
-    from app.bootstrap import ACCOUNT_LANE, ACCOUNT_OUTPUTS, CONTACT_LANE, INPUTS, OUTPUTS
+    from app.bootstrap import ACCOUNT_OUTPUTS, INPUTS, OUTPUTS
     from app.bootstrap import for_accounts as accounts_of
-    from app.domain.topics import Topic
+    from app.domain.topics import ACCOUNT_LANE, CONTACT_LANE, Topic
     from app.outbound.coordinator import BrokerCoordinator
     from app.runtime.audit.audit import ACCOUNTS, CONTACTS, LaneView
     from app.storage.ownership import read_lane

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.errors import Unavailable
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from aiokafka.admin import AIOKafkaAdminClient
 
     from app.settings import Kafka
+
+CLIENT_ID: Final = "funnel-cli"
 
 
 @asynccontextmanager
@@ -22,7 +24,7 @@ async def broker(kafka: "Kafka") -> AsyncIterator["AIOKafkaAdminClient"]:
 
     admin = AIOKafkaAdminClient(
         **kafka_access(kafka),
-        client_id="funnel-cli",
+        client_id=CLIENT_ID,
         request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
     )
     try:

@@ -104,7 +104,8 @@ def list_(
 async def read_list(settings: "Settings", asked: Asked) -> Listed:
     """FunnelError where a stage or team is none; Unavailable, RevisionError."""
     from app.bootstrap import now
-    from app.cli.database import CONTACT_LANE, database
+    from app.cli.database import database
+    from app.domain.topics import CONTACT_LANE
     from app.runtime.ruling import ruling_of
     from app.storage import list_queries, queries
     from app.storage.list_queries import Wanted

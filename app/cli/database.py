@@ -4,14 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from app.domain.topics import CONTACT_LANE
 from app.errors import FunnelError
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from app.settings import Settings
-
-CONTACT_LANE, ACCOUNT_LANE = "contacts", "accounts"
 
 
 @asynccontextmanager

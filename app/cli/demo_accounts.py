@@ -28,8 +28,9 @@ async def show_accounts(settings: "Settings") -> None:
 
 
 async def _show_account(engine: "AsyncEngine", key: str) -> None:
-    from app.cli.database import ACCOUNT_LANE, home_of
+    from app.cli.database import home_of
     from app.domain.account_rules import COMMITTEE
+    from app.domain.topics import ACCOUNT_LANE
     from app.storage import account_queries
 
     home = await home_of(engine, DEFAULT_TENANT, key, lane=ACCOUNT_LANE)

@@ -49,8 +49,8 @@ def _command(each: "Suggested") -> str:
 
 async def ask_what_if(settings: "Settings") -> "Report":
     """Everything that was sent, folded under another model."""
-    from app.cli.database import CONTACT_LANE
     from app.cli.model import definition_of
+    from app.domain.topics import CONTACT_LANE
     from app.runtime.what_if.simulate import simulate
 
     return await simulate(

@@ -12,15 +12,8 @@ import typer
 from app.cli import printing
 
 if TYPE_CHECKING:
-    from aiokafka import AIOKafkaConsumer, TopicPartition
-
     from app.settings import Settings
 
-    Offsets = dict[TopicPartition, int]
-
-MARKERS_MAX: Final = 20
-"""A gap up to this is looked into: it may be transaction markers only."""
-LOOK_MS: Final = 500
 CLEAR: Final = "\x1b[2J\x1b[H"
 """Of a terminal: everything, and back to its first cell."""
 
@@ -115,7 +108,8 @@ def _now() -> str:
 
 async def read_lag(settings: "Settings") -> list[PartitionLag]:
     """Every partition of the lanes' topics, in order. Raises Unavailable, TopicsError."""
-    from app.bootstrap import ACCOUNT_LANE, CONTACT_LANE, INPUTS, for_accounts
+    from app.bootstrap import INPUTS, for_accounts
+    from app.domain.topics import ACCOUNT_LANE, CONTACT_LANE
 
     return [
         *await _of_lane(settings, CONTACT_LANE, INPUTS[CONTACT_LANE]),
@@ -125,12 +119,17 @@ async def read_lag(settings: "Settings") -> list[PartitionLag]:
 
 async def _of_lane(settings: "Settings", lane: str, inputs: Sequence[str]) -> list[PartitionLag]:
     """`settings` with the lane's own group."""
+    from app.api import offsets
+    from app.cli.broker import CLIENT_ID
     from app.cli.database import database
+    from app.cli.reading import partitions_of
     from app.storage import queries
 
     async with database(settings) as engine:
         rows = {row.partition: row for row in await queries.partitions(engine, lane)}
-    ends, published = await _offsets(settings, inputs)
+    every = await partitions_of(settings.kafka, inputs)
+    published = await offsets.published(settings.kafka, CLIENT_ID, settings.kafka.group_id)
+    ends = await offsets.ends_of(settings.kafka, CLIENT_ID, every, published)
     found = []
     for at, end in sorted(ends.items()):
         row = rows.get(at.partition)
@@ -149,41 +148,3 @@ async def _of_lane(settings: "Settings", lane: str, inputs: Sequence[str]) -> li
             )
         )
     return found
-
-
-async def _offsets(settings: "Settings", topics: Sequence[str]) -> tuple["Offsets", "Offsets"]:
-    """The ends, less markers, and the group's committed offsets. What stands behind a transaction
-    that is open waits, too, though no reader of committed records sees it."""
-    from app.cli.broker import broker
-    from app.cli.reading import consumer, partitions_of
-
-    every = await partitions_of(settings.kafka, topics)
-    async with broker(settings.kafka) as admin:
-        answer = await admin.list_consumer_group_offsets(settings.kafka.group_id)
-    committed = {at: found.offset for at, found in answer.items() if found.offset >= 0}
-    async with consumer(settings.kafka, is_committed=False) as reader:
-        ends = await reader.end_offsets(every)
-    near = {
-        at: committed[at]
-        for at, end in ends.items()
-        if at in committed and 0 < end - committed[at] <= MARKERS_MAX
-    }
-    if not near:
-        return ends, committed
-    async with consumer(settings.kafka) as reader:
-        return ends | await _without_records(reader, near, ends), committed
-
-
-async def _without_records(
-    reader: "AIOKafkaConsumer", near: "Offsets", ends: "Offsets"
-) -> "Offsets":
-    """Those of `near` after which there are markers only: the reader passes them by itself."""
-    reader.assign(list(near))
-    for at, offset in near.items():
-        reader.seek(at, offset)
-    with_records = set(await reader.getmany(timeout_ms=LOOK_MS))
-    return {
-        at: offset
-        for at, offset in near.items()
-        if at not in with_records and await reader.position(at) >= ends[at]
-    }

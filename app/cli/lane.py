@@ -116,8 +116,8 @@ async def _read(settings: "Settings") -> list[PartitionStanding]:
 
 
 async def _standing(engine: "AsyncEngine") -> list[PartitionStanding]:
-    from app.cli.database import ACCOUNT_LANE, CONTACT_LANE
     from app.domain.timestamps import format_rfc3339
+    from app.domain.topics import ACCOUNT_LANE, CONTACT_LANE
     from app.storage import halt_queries, queries
 
     halts = await halt_queries.halts(engine)

@@ -45,8 +45,8 @@ def simulate(
 async def _simulate(
     settings: "Settings", candidate: str, tenant: str | None, limit_contacts: int | None
 ) -> "Report":
-    from app.cli.database import CONTACT_LANE
     from app.cli.model import definition_of
+    from app.domain.topics import CONTACT_LANE
     from app.runtime.what_if.simulate import simulate as run
 
     with _progress() as progress:

@@ -89,7 +89,8 @@ def activations(rows: Sequence["TimelineRow"]) -> Iterator[Mapping[str, Any]]:
 async def waited(settings: "Settings", asked: "Asked") -> None:
     """Until the activation is swept in every partition. Unavailable; FunnelError where no worker
     has ever run."""
-    from app.cli.database import CONTACT_LANE, database
+    from app.cli.database import database
+    from app.domain.topics import CONTACT_LANE
     from app.errors import FunnelError
     from app.storage import model_queries, queries
 

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from app.cli.broker import CLIENT_ID
+
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -23,16 +25,11 @@ async def reader(
 
 
 @asynccontextmanager
-async def consumer(
-    kafka: "Kafka", *, is_committed: bool = True
-) -> AsyncIterator["AIOKafkaConsumer"]:
-    """Without a group, of committed records or of all. Raises Unavailable, also while it is
-    used."""
+async def consumer(kafka: "Kafka") -> AsyncIterator["AIOKafkaConsumer"]:
+    """Without a group. Raises Unavailable, also while it is used."""
     from app.kafka_reading import kafka_reader
 
-    async with kafka_reader(
-        kafka, "funnel-cli", committed_only=is_committed, reset="earliest"
-    ) as made:
+    async with kafka_reader(kafka, CLIENT_ID, reset="earliest") as made:
         yield made
 
 

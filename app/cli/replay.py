@@ -57,9 +57,9 @@ async def _replay(
     contact: str | None,
     is_repairing: bool,
 ) -> "ReplayReport":
-    from app.cli.database import CONTACT_LANE, database
+    from app.cli.database import database
     from app.domain.routing import home_partition, routing_key
-    from app.domain.topics import CONTACT_LANE_INPUTS
+    from app.domain.topics import CONTACT_LANE, CONTACT_LANE_INPUTS
     from app.inbound.decoding import make_decoder
     from app.models import load_rules
     from app.models.stored import rules_of_stored

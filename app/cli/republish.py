@@ -75,8 +75,9 @@ async def _one(settings: "Settings", key: str, tenant: str, actor: str) -> None:
 
 async def _all(settings: "Settings", tenant: str | None, actor: str, progress: Any) -> int:
     """Page by page: nothing is held in between."""
-    from app.cli.database import CONTACT_LANE, database
+    from app.cli.database import database
     from app.cli.sending import sender
+    from app.domain.topics import CONTACT_LANE
     from app.storage import queries
     from app.storage.connect import connect
     from app.storage.contact_keys import keys_after

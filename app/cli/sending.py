@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from app.cli.broker import unreachable
+from app.cli.broker import CLIENT_ID, unreachable
 from app.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ async def sender(kafka: "Kafka") -> AsyncIterator[Sender]:
 
     producer = AIOKafkaProducer(
         **kafka_access(kafka),
-        client_id="funnel-cli",
+        client_id=CLIENT_ID,
         enable_idempotence=True,
         acks="all",
         linger_ms=5,

@@ -72,8 +72,9 @@ async def read_next(
     settings: "Settings", tenant: str | None, limit: int, at: "Microseconds"
 ) -> list[Waiting]:
     """The contacts to be looked at next, of one tenant or of all. Unavailable, RevisionError."""
-    from app.cli.database import CONTACT_LANE, database
+    from app.cli.database import database
     from app.domain.contact import Contact
+    from app.domain.topics import CONTACT_LANE
     from app.runtime.ruling import ruling_of
     from app.storage import queries
 

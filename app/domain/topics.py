@@ -15,6 +15,9 @@ class Topic(StrEnum):
     DEAD_LETTERS = "dlq.funnel.interactions.v1"
 
 
+CONTACT_LANE, ACCOUNT_LANE = "contacts", "accounts"
+"""The lanes' names, as they stand in the tables and the metrics."""
+
 CONTACT_LANE_INPUTS = (Topic.INTERACTIONS, Topic.COMMANDS)
 """The contact lane's topic order; both have the same number of partitions."""
 

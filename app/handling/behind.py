@@ -12,7 +12,7 @@ from app.handling.lag import Lag
 from app.handling.partition import OwnedPartition
 from app.handling.ports import Position, Source
 from app.handling.records import Clock
-from app.handling.waiting import BY_BATCHES, BY_RECORDS, Waiting
+from app.handling.waiting import Waiting, by_batches, by_records
 from app.telemetry.metrics import Metrics
 
 MICROSECONDS: Final = 1_000_000
@@ -24,8 +24,8 @@ class Behind:
     def __init__(self, lane: str, source: Source, metrics: Metrics, clock: Clock) -> None:
         self.lag = Lag(source, metrics)
         self._clock = clock
-        self._intents = Waiting(BY_RECORDS)
-        self._outbox = Waiting(BY_BATCHES)
+        self._intents = Waiting(by_records)
+        self._outbox = Waiting(by_batches)
         self._metrics = metrics
         metrics.outbox_batches.labels(lane).set_function(lambda: len(self._outbox))
         metrics.outbox_oldest_seconds.labels(lane).set_function(self.outbox_seconds)

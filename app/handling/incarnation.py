@@ -110,7 +110,11 @@ class Incarnation:
                 self._catching_up(decider, again_on).run(),
             ]
             if timers is not None:
-                stages += [timers.run(), self._count_contacts()]
+                parts = self._parts
+                counting = count_contacts(
+                    self.holdings.owned, parts.settings.database, parts.metrics
+                )
+                stages += [timers.run(), counting]
                 self._behind.tell_of_intents()
             await self._work(stop, stages)
         except InjectedFault as fault:
@@ -171,10 +175,6 @@ class Incarnation:
             await asyncio.sleep(seconds)
             await self._parts.keep_house()
             seconds = HOUSEKEEPING_SECONDS
-
-    async def _count_contacts(self) -> None:
-        parts = self._parts
-        await count_contacts(self.holdings.owned, parts.settings.database, parts.metrics)
 
     def _lent(self, load_on: asyncpg.Connection) -> Lent:
         return Lent(self._cache, load_on, self.pipeline.applied_so_far, self._rejected)

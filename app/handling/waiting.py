@@ -6,7 +6,6 @@ one has caught up with it, or until the partition is another process's, who then
 
 from collections import deque
 from collections.abc import Callable, Collection
-from typing import Final
 
 from app.handling.ports import Position
 
@@ -46,15 +45,11 @@ class Waiting:
         return min((since for waits in self._waits.values() for since, _ in waits), default=None)
 
 
-def _has_read(position: Position, other: Position) -> bool:
+def by_records(position: Position, other: Position) -> bool:
     """Another incarnation cuts other batches from the same records."""
     return all(mine >= theirs for mine, theirs in zip(position.offsets, other.offsets, strict=True))
 
 
-def _has_batch(position: Position, other: Position) -> bool:
+def by_batches(position: Position, other: Position) -> bool:
     """Batches that are applied stay as they are; those of timers move no offset."""
     return position.batch_seq >= other.batch_seq
-
-
-BY_RECORDS: Final[IsPast] = _has_read
-BY_BATCHES: Final[IsPast] = _has_batch

@@ -10,10 +10,8 @@ from typing import Final
 
 import msgspec
 
-from app.domain.topics import Topic
+from app.domain.topics import ACCOUNT_LANE, CONTACT_LANE, Topic
 
-CONTACT_LANE: Final = "contacts"
-ACCOUNT_LANE: Final = "accounts"
 STREAMED: Final = (Topic.STAGE_CHANGES, Topic.OPPORTUNITIES, Topic.SIGNALS, Topic.ACCOUNTS)
 """The topics of the stream, in the order in which a position counts them."""
 LANE_OF: Final = (CONTACT_LANE, CONTACT_LANE, CONTACT_LANE, ACCOUNT_LANE)

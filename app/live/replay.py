@@ -7,12 +7,13 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.domain.topics import ACCOUNT_LANE, CONTACT_LANE
 from app.handling.records import OutputRecord
 from app.live import frames
 from app.live.client import Wanted
 from app.live.event import LiveEvent, read
 from app.live.frames import Reason
-from app.live.position import ACCOUNT_LANE, CONTACT_LANE, LANE_OF, STREAMED, Position
+from app.live.position import LANE_OF, STREAMED, Position
 from app.storage import live_reads
 from app.storage.live_reads import PublishedBatch, Range
 from app.storage.segments import unpack

@@ -6,9 +6,10 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.domain.topics import ACCOUNT_LANE, CONTACT_LANE
 from app.errors import Unavailable
 from app.live.counts import HOUR_SECONDS, HOURS, Past
-from app.live.position import ACCOUNT_LANE, CONTACT_LANE, LANE_OF, Position
+from app.live.position import LANE_OF, Position
 from app.live.windows import Kind
 from app.outbound.headers import EventType
 from app.storage import live_reads

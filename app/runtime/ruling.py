@@ -1,12 +1,11 @@
 """What decides about a tenant's contacts, for those who read: as the lane has it."""
 
-from typing import Final
-
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
 from app.domain.timeline import EVER, Ruling, Timeline
+from app.domain.topics import CONTACT_LANE
 from app.errors import FunnelError
 from app.models import load_rules
 from app.models.stored import rules_of_stored
@@ -14,7 +13,6 @@ from app.settings import Settings
 from app.storage import model_queries, queries
 from app.storage.model_queries import TimelineRow
 
-LANE: Final = "contacts"
 _compiled: dict[str, Rules] = {}
 """By content hash: what was activated never changes, and is asked for again and again."""
 
@@ -62,7 +60,7 @@ async def _timeline(
 
 
 async def _as_of(engine: AsyncEngine, partition: int) -> Microseconds:
-    rows = await queries.partitions(engine, LANE)
+    rows = await queries.partitions(engine, CONTACT_LANE)
     return next((row.as_of for row in rows if row.partition == partition), 0)
 
 

@@ -3,16 +3,15 @@
 Every function raises Unavailable when PostgreSQL is away.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Executable, Row, select
+from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.changes import Cause, GuardResult
 from app.storage.account_rows import AccountMember, AccountSummary, PastChange
-from app.storage.engine import reaching
+from app.storage.engine import rows_of
 from app.storage.stored import microseconds
 from app.storage.tables import account as account_table
 from app.storage.tables import account_change, account_member
@@ -33,14 +32,15 @@ async def accounts(
         query = query.where(table.c.stage == stage)
     if after is not None:
         query = query.where(table.c.account_id > after)
-    return [_summary(row) for row in await _rows(engine, query)]
+    return [_summary(row) for row in await rows_of(engine, "reading accounts", query)]
 
 
 async def account(
     engine: AsyncEngine, partition: int, tenant: str, account_id: str
 ) -> AccountSummary | None:
-    rows = await _rows(
+    rows = await rows_of(
         engine,
+        "reading accounts",
         select(account_table).where(
             account_table.c.partition == partition,
             account_table.c.tenant == tenant,
@@ -84,7 +84,7 @@ async def members(
             row.has_open_deal,
             microseconds(row.told_at),
         )
-        for row in await _rows(engine, query)
+        for row in await rows_of(engine, "reading accounts", query)
     ]
 
 
@@ -103,7 +103,7 @@ async def account_history(
         .order_by(table.c.seq.desc())
         .limit(limit)
     )
-    return [_past(row) for row in await _rows(engine, query)]
+    return [_past(row) for row in await rows_of(engine, "reading accounts", query)]
 
 
 def _summary(row: Row[*tuple[Any, ...]]) -> AccountSummary:
@@ -137,10 +137,3 @@ def _past(row: Row[*tuple[Any, ...]]) -> PastChange:
         is_customer=row.is_customer,
         contacts=row.contacts,
     )
-
-
-async def _rows(engine: AsyncEngine, query: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
-    with reaching("reading accounts"):
-        async with engine.connect() as connection:
-            found = await connection.execute(query)
-    return list(found.all())

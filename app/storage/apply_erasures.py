@@ -13,6 +13,7 @@ from app.errors import Unclean
 from app.failpoints import Failpoint, hit
 from app.storage import command_results
 from app.storage.delivery_upkeep import blank_contact
+from app.storage.flow_sums import SUMMED
 from app.storage.rows import ErasureRow
 
 _CONTACT: Final = """
@@ -25,7 +26,7 @@ CONTACT_TABLES: Final = ("contact_log", "stage_change", "contact_view", "profile
 _UNNAME: Final = """
 WITH named AS (
   DELETE FROM touch_flow
-   WHERE partition IN ($1, -1) AND tenant = $2 AND length($3::text) >= $4
+   WHERE partition IN ($1, $5) AND tenant = $2 AND length($3::text) >= $4
      AND (strpos(channel, $3) > 0 OR strpos(campaign, $3) > 0) RETURNING *)
 INSERT INTO touch_flow AS f (partition, tenant, month, channel, campaign, from_stage, to_stage, n,
     stayed_seconds)
@@ -77,7 +78,7 @@ async def write(connection: asyncpg.Connection, rows: Sequence[ErasureRow]) -> N
             )
         await command_results.forget(connection, row.tenant, row.contact_id)
         hit(Failpoint.APPLY_BEFORE_ERASURE)
-        await connection.execute(_UNNAME, *key, NAMING_MIN_CHARS)
+        await connection.execute(_UNNAME, *key, NAMING_MIN_CHARS, SUMMED)
         hit(Failpoint.APPLY_BEFORE_ERASURE)
         await connection.execute(_ERASED, row.digest, row.erased_at)
         hit(Failpoint.APPLY_BEFORE_ERASURE)

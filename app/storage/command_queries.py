@@ -15,7 +15,7 @@ from app.domain.command_outcome import CommandState
 from app.domain.interaction import Microseconds
 from app.errors import Unavailable
 from app.storage.command_results import MoveRow
-from app.storage.engine import reaching
+from app.storage.engine import reaching, rows_of
 from app.storage.stored import as_moment, microseconds
 from app.storage.tables import command_result as table
 
@@ -117,10 +117,7 @@ async def latest(
 
 
 async def _read(engine: AsyncEngine, query: Select[Any]) -> list[StoredCommand]:
-    with reaching("reading commands"):
-        async with engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
-    return [_stored(row) for row in rows]
+    return [_stored(row) for row in await rows_of(engine, "reading commands", query)]
 
 
 def _stored(row: Row[*tuple[Any, ...]]) -> StoredCommand:

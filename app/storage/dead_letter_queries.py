@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.interaction import Microseconds
-from app.storage.engine import reaching
+from app.storage.engine import reaching, rows_of
 from app.storage.rows import StoredDeadLetter
 from app.storage.stored import as_dead_letter, as_moment
 from app.storage.tables import dead_letter as table
@@ -85,16 +85,13 @@ async def find(engine: AsyncEngine, letter_id: int) -> StoredDeadLetter | None:
 
 async def last_id(engine: AsyncEngine) -> int:
     """Of the newest one; 0: there are none."""
-    with reaching("reading dead letters"):
-        async with engine.connect() as connection:
-            return (await connection.execute(select(func.max(table.c.id)))).scalar_one() or 0
+    rows = await rows_of(engine, "reading dead letters", select(func.max(table.c.id)))
+    return rows[0][0] or 0
 
 
 async def count(engine: AsyncEngine, wanted: Wanted, *, after: int = 0) -> int:
     query = select(func.count()).where(table.c.id > after, *wanted.conditions())
-    with reaching("counting dead letters"):
-        async with engine.connect() as connection:
-            return int((await connection.execute(query)).scalar_one())
+    return int((await rows_of(engine, "counting dead letters", query))[0][0])
 
 
 async def mark_redriven(engine: AsyncEngine, ids: Sequence[int], by: str) -> None:
@@ -110,6 +107,4 @@ async def mark_redriven(engine: AsyncEngine, ids: Sequence[int], by: str) -> Non
 
 
 async def _read(engine: AsyncEngine, query: Any) -> list[StoredDeadLetter]:
-    with reaching("reading dead letters"):
-        async with engine.connect() as connection:
-            return [as_dead_letter(row) for row in (await connection.execute(query)).all()]
+    return [as_dead_letter(row) for row in await rows_of(engine, "reading dead letters", query)]

@@ -1,12 +1,12 @@
 """The SQLAlchemy engine: migrations and every read that is not on the hot path."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import asyncpg
 from pydantic import SecretStr
-from sqlalchemy import event
+from sqlalchemy import Executable, Row, event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -56,6 +56,16 @@ def reads_of(engine: AsyncEngine) -> AsyncEngine:
     """On the same connections, for statements that are read one by one: without a transaction
     around each, which is two more ways to the server and back."""
     return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+async def rows_of(
+    engine: AsyncEngine, doing: str, query: Executable, given: Mapping[str, Any] | None = None
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    """What one statement reads; `given`: its parameters. Raises Unavailable, which says that it
+    was `doing`."""
+    with reaching(doing):
+        async with reads_of(engine).connect() as connection:
+            return (await connection.execute(query, given)).all()
 
 
 def _refuse_lost(connection: Any, _record: object, _proxy: object) -> None:

@@ -4,7 +4,6 @@ Sums of what the apply counted (`app.storage.flows`). Every function raises Unav
 PostgreSQL is away.
 """
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final, Literal, NamedTuple
 
@@ -12,7 +11,6 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Date,
-    Executable,
     Integer,
     Row,
     case,
@@ -24,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.storage.engine import reaching, reads_of
+from app.storage.engine import rows_of
 from app.storage.flow_sums import SUMMED
 from app.storage.tables import lane_partition, open_deal, stage_flow, touch_flow
 
@@ -87,7 +85,7 @@ async def moves(engine: AsyncEngine, tenant: str, period: Period, by: By) -> lis
     moved = (daily.c.from_stage, daily.c.to_stage)
     sums = (func.sum(daily.c.n), func.sum(daily.c.seconds))
     query = select(group, *moved, *sums).group_by(group, *moved)
-    return [_moved(row) for row in await _rows(engine, query)]
+    return [_moved(row) for row in await rows_of(engine, "reading counts", query)]
 
 
 async def moves_by_touch(
@@ -117,7 +115,7 @@ async def moves_by_touch(
         query = query.where(flow.channel == channel)
     if campaign is not None:
         query = query.where(flow.campaign == campaign)
-    return [_moved(row) for row in await _rows(engine, query)]
+    return [_moved(row) for row in await rows_of(engine, "reading counts", query)]
 
 
 async def forecast(engine: AsyncEngine, tenant: str) -> list[Expected]:
@@ -138,16 +136,9 @@ async def forecast(engine: AsyncEngine, tenant: str) -> list[Expected]:
         .group_by(month, deal.currency)
         .order_by(month.nulls_last(), deal.currency.nulls_last())
     )
-    return [Expected(*row) for row in await _rows(engine, query)]
+    return [Expected(*row) for row in await rows_of(engine, "reading counts", query)]
 
 
 def _moved(row: Row[*tuple[Any, ...]]) -> Moved:
     group, from_stage, to_stage, n, seconds = row
     return Moved(group, from_stage, to_stage, int(n), int(seconds))
-
-
-async def _rows(engine: AsyncEngine, query: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
-    with reaching("reading counts"):
-        async with reads_of(engine).connect() as connection:
-            found = await connection.execute(query)
-    return list(found.all())

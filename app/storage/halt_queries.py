@@ -3,7 +3,7 @@
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.storage.engine import reaching
+from app.storage.engine import reaching, rows_of
 from app.storage.halts import HaltReason, HaltRow
 from app.storage.stored import microseconds
 from app.storage.tables import lane_halt as table
@@ -14,9 +14,7 @@ Place = tuple[str, int]
 
 async def halts(engine: AsyncEngine) -> dict[Place, HaltRow]:
     """Of all lanes."""
-    with reaching("looking for halted partitions"):
-        async with engine.connect() as connection:
-            rows = (await connection.execute(select(table))).all()
+    rows = await rows_of(engine, "looking for halted partitions", select(table))
     return {
         (row.lane, row.partition): HaltRow(
             row.partition, HaltReason(row.reason), row.message, microseconds(row.halted_at)

@@ -5,12 +5,11 @@ Whatever is asked, few rows are read: `app.storage.list_statements` says how.
 Every function raises Unavailable when PostgreSQL is away.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import product
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Executable, Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.interaction import Microseconds
@@ -28,7 +27,7 @@ from app.domain.state import (
     RECYCLED,
 )
 from app.domain.temperature import COLD, HOT, WARM
-from app.storage.engine import reaching, reads_of
+from app.storage.engine import rows_of
 from app.storage.list_statements import (
     FILTERS,
     LISTED,
@@ -44,6 +43,7 @@ TEMPERATURES: Final = (HOT, WARM, COLD)
 MATCHES_MAX: Final = 200
 """Of one kind (name, family name, e-mail, company, key) that a search looks at."""
 _STAGES: Final = (LEAD, PROSPECT, OPPORTUNITY, CUSTOMER, LOST, RECYCLED, DISQUALIFIED)
+_DOING: Final = "reading lists"
 _END: Final = chr(0x10FFFF)
 Key = tuple[int, str]
 """Where a list goes on: see `ListedContact.key`."""
@@ -133,13 +133,13 @@ async def contacts(
     if among is not None:
         given["partitions"] = [partition for partition, _ in among]
         given["contact_ids"] = [contact_id for _, contact_id in among]
-        return list(map(_listed, await _rows(engine, page_of_keys(shape), given)))
+        return list(map(_listed, await rows_of(engine, _DOING, page_of_keys(shape), given)))
     facet, value = _leading(wanted)
     given["numbers"] = [
         facet_of(facet, wanted.tenant, value, stage, temperature)
         for stage, temperature in product(wanted.stages, wanted.temperatures)
     ]
-    return list(map(_listed, await _rows(engine, page_by_facets(shape), given)))
+    return list(map(_listed, await rows_of(engine, _DOING, page_by_facets(shape), given)))
 
 
 async def search(
@@ -164,7 +164,9 @@ async def search(
     if word:
         given |= {"word": word, "beyond_word": word + _END}
     shape = _shape(wanted, sort, limit, after)
-    rows = await _rows(engine, page_of_search(shape, bool(word), matches_max), given)
+    rows = await rows_of(
+        engine, "reading lists", page_of_search(shape, bool(word), matches_max), given
+    )
     is_cut, linked, *_ = rows[0]
     found = [_listed(row[2:]) for row in rows if row[2] is not None]
     if linked:
@@ -218,12 +220,3 @@ def _listed(row: Sequence[Any]) -> ListedContact:
         if fields[n] is not None:
             fields[n] = microseconds(fields[n])
     return ListedContact(*fields)
-
-
-async def _rows(
-    engine: AsyncEngine, query: Executable, given: Mapping[str, Any]
-) -> Sequence[Row[*tuple[Any, ...]]]:
-    with reaching("reading lists"):
-        async with reads_of(engine).connect() as connection:
-            found = await connection.execute(query, given)
-    return found.all()

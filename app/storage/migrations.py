@@ -9,6 +9,7 @@ Read from the files' text: Alembic, which runs them, costs a process 25 MB.
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -24,10 +25,16 @@ class Migration(NamedTuple):
     is_contract: bool
 
 
-def known() -> list[Migration]:
+def known() -> Sequence[Migration]:
     """In their order. Those from before there were floors had every process stopped."""
-    files = sorted((MIGRATIONS / "versions").glob("[0-9]*_*.py"))
-    assert files, f"no migrations in {MIGRATIONS}"
+    return _read(MIGRATIONS)
+
+
+@cache
+def _read(folder: Path) -> Sequence[Migration]:
+    """A release's files stay as they are, and every connection asks."""
+    files = sorted((folder / "versions").glob("[0-9]*_*.py"))
+    assert files, f"no migrations in {folder}"
     found: list[Migration] = []
     before: str | None = None
     for file in files:
@@ -37,7 +44,7 @@ def known() -> list[Migration]:
         found.append(Migration(revision, floor, before is not None and floor > before))
         if said is not None:
             before = floor
-    return found
+    return tuple(found)
 
 
 def newest() -> str:

@@ -3,14 +3,13 @@
 Every function raises Unavailable when PostgreSQL is away.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Executable, Row, exists, func, select
+from sqlalchemy import Row, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.storage.engine import reaching, reads_of
+from app.storage.engine import rows_of
 from app.storage.models import ActivationRow, StoredModel
 from app.storage.stored import microseconds
 from app.storage.tables import contact, counter, lane_partition, model, model_timeline
@@ -25,7 +24,9 @@ class TimelineRow(msgspec.Struct, frozen=True):
 
 async def stored_model(engine: AsyncEngine, content_hash: str) -> StoredModel | None:
     columns = [model.c[name] for name in StoredModel.__struct_fields__]
-    rows = await _rows(engine, select(*columns).where(model.c.content_hash == content_hash))
+    rows = await rows_of(
+        engine, "reading models", select(*columns).where(model.c.content_hash == content_hash)
+    )
     return StoredModel(*rows[0]) if rows else None
 
 
@@ -45,14 +46,14 @@ async def timeline(
         query = query.where(table.c.partition == partition)
     return [
         TimelineRow(f"{row.name}@{row.version}", _activation(row))
-        for row in await _rows(engine, query)
+        for row in await rows_of(engine, "reading models", query)
     ]
 
 
 async def activated(engine: AsyncEngine, command_id: str) -> list[ActivationRow]:
     """What became of a command, in the partitions that have decided it."""
     query = select(model_timeline).where(model_timeline.c.activated_by == command_id)
-    return [_activation(row) for row in await _rows(engine, query)]
+    return [_activation(row) for row in await rows_of(engine, "reading models", query)]
 
 
 async def contacts_of(engine: AsyncEngine, tenant: str) -> dict[int, int]:
@@ -63,7 +64,7 @@ async def contacts_of(engine: AsyncEngine, tenant: str) -> dict[int, int]:
         .where(counter.c.tenant == tenant)
         .group_by(counter.c.partition)
     )
-    return {row[0]: int(row[1]) for row in await _rows(engine, query)}
+    return {row[0]: int(row[1]) for row in await rows_of(engine, "reading models", query)}
 
 
 async def has_contacts(engine: AsyncEngine, lane: str, tenant: str) -> bool:
@@ -72,7 +73,7 @@ async def has_contacts(engine: AsyncEngine, lane: str, tenant: str) -> bool:
         contact.c.partition == lane_partition.c.partition, contact.c.tenant == tenant
     )
     query = select(lane_partition.c.partition).where(lane_partition.c.lane == lane, mine).limit(1)
-    return bool(await _rows(engine, query))
+    return bool(await rows_of(engine, "reading models", query))
 
 
 def _activation(row: Row[*tuple[Any, ...]]) -> ActivationRow:
@@ -90,10 +91,3 @@ def _activation(row: Row[*tuple[Any, ...]]) -> ActivationRow:
         row.swept,
         None if row.swept_at is None else microseconds(row.swept_at),
     )
-
-
-async def _rows(engine: AsyncEngine, query: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
-    with reaching("reading models"):
-        async with reads_of(engine).connect() as connection:
-            found = await connection.execute(query)
-    return list(found.all())

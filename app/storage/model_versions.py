@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.interaction import Microseconds
-from app.storage.engine import reaching
+from app.storage.engine import reaching, rows_of
 from app.storage.models import StoredModel
 from app.storage.stored import microseconds
 from app.storage.tables import model, model_version
@@ -86,12 +86,10 @@ async def find(engine: AsyncEngine, tenant: str, ref: str) -> tuple[KeptModel, S
     query = _listed(tenant, model.c.definition).where(
         model_version.c.name == name, model_version.c.version == int(version)
     )
-    with reaching("reading a model"):
-        async with engine.connect() as connection:
-            row = (await connection.execute(query)).first()
-    if row is None:
+    rows = await rows_of(engine, "reading a model", query)
+    if not rows:
         return None
-    *listed, definition = row
+    *listed, definition = rows[0]
     kept = _kept(listed)
     return kept, StoredModel(kept.content_hash, kept.name, kept.version, definition)
 
@@ -99,9 +97,7 @@ async def find(engine: AsyncEngine, tenant: str, ref: str) -> tuple[KeptModel, S
 async def of_tenant(engine: AsyncEngine, tenant: str, limit: int) -> list[KeptModel]:
     """The newest, by name."""
     query = _listed(tenant).order_by(model_version.c.kept_at.desc()).limit(limit)
-    with reaching("reading models"):
-        async with engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
+    rows = await rows_of(engine, "reading models", query)
     return sorted((_kept(list(row)) for row in rows), key=lambda each: (each.name, each.version))
 
 

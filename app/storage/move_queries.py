@@ -6,7 +6,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.storage.engine import reaching
+from app.storage.engine import rows_of
 from app.storage.rows import StoredChange
 from app.storage.stored import as_change
 from app.storage.tables import stage_change
@@ -25,8 +25,5 @@ async def last_moves(
         .ext(distinct_on(table.c.partition, table.c.contact_id))
         .order_by(table.c.partition, table.c.contact_id, table.c.seq.desc())
     )
-    with reaching("reading moves"):
-        async with engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
-    found = [as_change(row) for row in rows]
+    found = [as_change(row) for row in await rows_of(engine, "reading moves", query)]
     return sorted(found, key=lambda each: each.decided_at, reverse=True)

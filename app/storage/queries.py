@@ -3,14 +3,11 @@
 Every function raises Unavailable when PostgreSQL is away.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
-from sqlalchemy import ColumnElement, Executable, Row, Table, and_, func, select, true
+from sqlalchemy import ColumnElement, Table, and_, func, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.storage.engine import reaching, reads_of
+from app.storage.engine import rows_of
 from app.storage.rows import (
     LaneRow,
     PartitionRow,
@@ -25,14 +22,14 @@ from app.storage.tables import lane as lane_table
 
 async def lane(engine: AsyncEngine, name: str) -> LaneRow | None:
     """How many partitions the lane counts homes by, and of which topics."""
-    rows = await _rows(engine, select(lane_table).where(lane_table.c.lane == name))
+    rows = await rows_of(engine, "reading", select(lane_table).where(lane_table.c.lane == name))
     return as_lane(rows[0]) if rows else None
 
 
 async def partitions(engine: AsyncEngine, lane: str) -> list[PartitionRow]:
     table = lane_partition
-    rows = await _rows(
-        engine, select(table).where(table.c.lane == lane).order_by(table.c.partition)
+    rows = await rows_of(
+        engine, "reading", select(table).where(table.c.lane == lane).order_by(table.c.partition)
     )
     return [as_partition(row) for row in rows]
 
@@ -42,7 +39,7 @@ async def contact(
 ) -> StoredContact | None:
     columns = [contact_table.c[name] for name in StoredContact.__struct_fields__]
     key = _of(contact_table, partition, tenant, contact_id)
-    rows = await _rows(engine, select(*columns).where(*key))
+    rows = await rows_of(engine, "reading", select(*columns).where(*key))
     return StoredContact(**rows[0]._mapping) if rows else None
 
 
@@ -57,7 +54,7 @@ async def whole_contact(
         .scalar_subquery()
     )
     key = _of(contact_table, partition, tenant, contact_id)
-    rows = await _rows(engine, select(*columns, chunks).where(*key))
+    rows = await rows_of(engine, "reading", select(*columns, chunks).where(*key))
     if not rows:
         return None
     *values, bodies = rows[0]
@@ -86,7 +83,7 @@ async def due_next(
         .order_by(due.c.check_at)
         .limit(limit)
     )
-    return [StoredContact(**row._mapping) for row in await _rows(engine, query)]
+    return [StoredContact(**row._mapping) for row in await rows_of(engine, "reading", query)]
 
 
 async def history(
@@ -94,7 +91,9 @@ async def history(
 ) -> list[StoredChange]:
     """All records of a contact, also those taken back, by seq."""
     key = _of(stage_change, partition, tenant, contact_id)
-    rows = await _rows(engine, select(stage_change).where(*key).order_by(stage_change.c.seq))
+    rows = await rows_of(
+        engine, "reading", select(stage_change).where(*key).order_by(stage_change.c.seq)
+    )
     return [as_change(row) for row in rows]
 
 
@@ -115,7 +114,7 @@ async def recent_opportunities(engine: AsyncEngine, limit: int) -> list[StoredCh
         .subquery()
     )
     query = select(entered).order_by(entered.c.decided_at.desc()).limit(limit)
-    return [as_change(row) for row in await _rows(engine, query)]
+    return [as_change(row) for row in await rows_of(engine, "reading", query)]
 
 
 async def stage_counts(engine: AsyncEngine, tenant: str | None = None) -> dict[str, int]:
@@ -124,19 +123,12 @@ async def stage_counts(engine: AsyncEngine, tenant: str | None = None) -> dict[s
     query = select(counter.c.stage, total).group_by(counter.c.stage).having(total != 0)
     if tenant is not None:
         query = query.where(counter.c.tenant == tenant)
-    return {row[0]: int(row[1]) for row in await _rows(engine, query)}
+    return {row[0]: int(row[1]) for row in await rows_of(engine, "reading", query)}
 
 
 async def database_bytes(engine: AsyncEngine) -> int:
-    rows = await _rows(engine, select(func.pg_database_size(func.current_database())))
+    rows = await rows_of(engine, "reading", select(func.pg_database_size(func.current_database())))
     return int(rows[0][0])
-
-
-async def _rows(engine: AsyncEngine, query: Executable) -> Sequence[Row[*tuple[Any, ...]]]:
-    with reaching("reading"):
-        async with reads_of(engine).connect() as connection:
-            found = await connection.execute(query)
-    return list(found.all())
 
 
 def _of(table: Table, partition: int, tenant: str, contact_id: str) -> list[ColumnElement[bool]]:

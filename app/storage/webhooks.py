@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.interaction import Microseconds
-from app.storage.engine import reaching
+from app.storage.engine import reaching, rows_of
 from app.storage.tables import delivery, webhook
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -96,11 +96,13 @@ async def webhooks(
     if after is not None:
         at = literal(_EPOCH + after[0] * _MICROSECOND, webhook.c.created_at.type)
         query = query.where(key < tuple_(at, literal(after[1], webhook.c.id.type)))
-    return [_webhook(row) for row in await _read(engine, query)]
+    return [_webhook(row) for row in await rows_of(engine, "reading webhooks", query)]
 
 
 async def find(engine: AsyncEngine, tenant: str, webhook_id: UUID) -> StoredWebhook | None:
-    rows = await _read(engine, select(*_WEBHOOK).where(_is(tenant, webhook_id)))
+    rows = await rows_of(
+        engine, "reading webhooks", select(*_WEBHOOK).where(_is(tenant, webhook_id))
+    )
     return _webhook(rows[0]) if rows else None
 
 
@@ -153,7 +155,7 @@ async def deliveries(
         query = query.where(delivery.c.state == state)
     if before is not None:
         query = query.where(delivery.c.id < before)
-    return [_delivery(row) for row in await _read(engine, query)]
+    return [_delivery(row) for row in await rows_of(engine, "reading webhooks", query)]
 
 
 async def redeliver(engine: AsyncEngine, webhook_id: UUID, number: int) -> StoredDelivery | None:
@@ -232,12 +234,6 @@ def _micros(moment: datetime) -> Microseconds:
 
 def _to_come(moment: Microseconds | None, now: Microseconds) -> Microseconds | None:
     return moment if moment is not None and moment > now else None
-
-
-async def _read(engine: AsyncEngine, query: Executable) -> Sequence[Row[Any]]:
-    with reaching("reading webhooks"):
-        async with engine.connect() as connection:
-            return (await connection.execute(query)).all()
 
 
 async def _write(engine: AsyncEngine, statement: Executable) -> Sequence[Row[Any]]:

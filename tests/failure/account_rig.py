@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from app.bootstrap import ACCOUNT_LANE, ACCOUNT_OUTPUTS
+from app.bootstrap import ACCOUNT_OUTPUTS
 from app.domain.account import AccountInput
 from app.domain.routing import home_partition, routing_key
-from app.domain.topics import ACCOUNT_LANE_INPUTS, Topic
+from app.domain.topics import ACCOUNT_LANE, ACCOUNT_LANE_INPUTS, Topic
 from app.handling.account_decider import account_decider
 from app.handling.library import Library
 from app.handling.parts import Deciding, Lent, Parts

@@ -17,9 +17,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import for_code
 from msgspec.structs import replace
 
-from app.bootstrap import CONTACT_LANE, OUTPUTS, now
+from app.bootstrap import OUTPUTS, now
 from app.domain.routing import home_partition, routing_key
-from app.domain.topics import CONTACT_LANE_INPUTS, Topic
+from app.domain.topics import CONTACT_LANE, CONTACT_LANE_INPUTS, Topic
 from app.handling.contact_decider import contact_decider
 from app.handling.holdings import Holdings
 from app.handling.known_types import KnownTypes

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from app.api.activating import Asked
-from app.bootstrap import CONTACT_LANE
 from app.cli.known import read_contact
 from app.cli.model import Loaded
 from app.cli.model_activate import ask
@@ -17,7 +16,7 @@ from app.cli.sending import sender
 from app.domain import evidence_log
 from app.domain.routing import home_partition, routing_key
 from app.domain.timestamps import format_rfc3339
-from app.domain.topics import Topic
+from app.domain.topics import CONTACT_LANE, Topic
 from app.errors import ModelError
 from app.failpoints import Failpoint
 from app.handling import sweep

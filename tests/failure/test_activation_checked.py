@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from app.bootstrap import CONTACT_LANE
 from app.cli import replay as replay_command
 from app.domain import evidence_log
 from app.domain.timestamps import format_rfc3339
+from app.domain.topics import CONTACT_LANE
 from app.models import load_definition
 from app.models.stored import plain
 from app.runtime.what_if.simulate import simulate

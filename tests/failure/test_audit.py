@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
-from app.bootstrap import CONTACT_LANE
-from app.domain.topics import Topic
+from app.domain.topics import CONTACT_LANE, Topic
 from app.runtime.audit.audit import Auditor, LaneView, Scope
 from app.runtime.audit.ends import StableOffsets
 from app.runtime.audit.findings import ADVICE, Check, Finding

@@ -4,6 +4,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from app import bootstrap
+from app.domain.topics import CONTACT_LANE
 from app.errors import Halted
 from app.failpoints import Failpoint
 from app.inbound.consumer import LaneConsumer
@@ -296,12 +297,12 @@ async def test_a_source_truncated_under_a_running_lane_halts_its_partition_only(
 
 async def test_recreated_topics_halt(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "CONTACT_LANE_INPUTS", rig.inputs)
-    monkeypatch.setattr(bootstrap, "INPUTS", {bootstrap.CONTACT_LANE: rig.inputs})
+    monkeypatch.setattr(bootstrap, "INPUTS", {CONTACT_LANE: rig.inputs})
     monkeypatch.setattr(bootstrap, "OUTPUTS", rig.outputs)
     for of_accounts in ("ACCOUNT_LANE_INPUTS", "ACCOUNT_OUTPUTS"):
         monkeypatch.setattr(bootstrap, of_accounts, ())
     homes = await bootstrap._home_partitions(rig.settings)
-    assert homes == {bootstrap.CONTACT_LANE: rig.partitions}
+    assert homes == {CONTACT_LANE: rig.partitions}
     await recreate_topic(rig, rig.inputs[0])
     with pytest.raises(Halted, match="was deleted and made again"):
         await bootstrap._home_partitions(rig.settings)

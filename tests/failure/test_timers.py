@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from app.bootstrap import CONTACT_LANE, now
+from app.bootstrap import now
 from app.cli.timers import read_next, read_one
 from app.domain.timestamps import format_rfc3339
-from app.domain.topics import Topic
+from app.domain.topics import CONTACT_LANE, Topic
 from app.failpoints import Failpoint
 from app.handling.timers import DUE_MAX_CONTACTS
 from app.storage import ownership

@@ -11,8 +11,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app.bootstrap import CONTACT_LANE
-from app.domain.topics import Topic
+from app.domain.topics import CONTACT_LANE, Topic
 from app.telemetry import logs
 from app.telemetry.otel import OtelTracing
 from tests.failure.rig import SOURCE, Rig

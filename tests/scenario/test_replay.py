@@ -4,9 +4,8 @@ from functools import partial
 
 from pydantic import SecretStr
 
-from app.bootstrap import CONTACT_LANE
 from app.domain.routing import home_partition
-from app.domain.topics import CONTACT_LANE_INPUTS
+from app.domain.topics import CONTACT_LANE, CONTACT_LANE_INPUTS
 from app.inbound.decoding import make_decoder
 from app.models import load_rules
 from app.runtime.deciding import Timelines

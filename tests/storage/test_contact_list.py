@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.cli.contact_list import Asked, read_list
-from app.cli.database import CONTACT_LANE
+from app.domain.topics import CONTACT_LANE
 from app.errors import FunnelError
 from app.settings import Database, Settings
 from app.storage import ownership

@@ -5,9 +5,9 @@ import pytest
 import typer
 from pydantic import SecretStr
 
-from app.cli.database import CONTACT_LANE
 from app.cli.known import read_contact
 from app.domain import evidence_log
+from app.domain.topics import CONTACT_LANE
 from app.errors import FunnelError
 from app.settings import Database, Settings
 from app.storage import ownership

@@ -50,7 +50,7 @@ async def keep(engine: AsyncEngine, name: str = "profile-first@1") -> str:
 
 @pytest.fixture(autouse=True)
 def lane(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ruling, "LANE", LANE)
+    monkeypatch.setattr(ruling, "CONTACT_LANE", LANE)
 
 
 async def test_a_model_is_read_as_it_was_kept(reads: AsyncEngine, mine: asyncpg.Connection) -> None:

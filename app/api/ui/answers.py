@@ -44,11 +44,11 @@ class Answers:
     def signed_out(self, request: Request[Any, Any, Any]) -> Response[Any]:
         if request.headers.get("hx-request") == "true":
             shown = urlsplit(request.headers.get("hx-current-url", ""))
-            page = f"{shown.path}?{shown.query}" if shown.query else shown.path
+            page = _place(shown.path, shown.query)
             return Response("", status_code=204, headers={"hx-redirect": link(SIGN_IN, next=page)})
-        path, query = request.url.path, request.url.query
-        goes_on = f"{path}?{query}" if query else path
-        then = goes_on if request.method == "GET" and path != "/" else None
+        url = request.url
+        is_page = request.method == "GET" and url.path != "/"
+        then = _place(url.path, url.query) if is_page else None
         return Redirect(link(SIGN_IN, next=then), status_code=303)
 
     def _told(self, request: Request[Any, Any, Any], problem: Problem) -> Response[Any]:
@@ -63,3 +63,7 @@ class Answers:
         return self._renderer.page(
             request, "error.html", details.status, title=title, problem=details, here=None
         )
+
+
+def _place(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app.api.problems import Problem
-from app.api.redrive_body import read_body
+from app.api.redrive_body import redrive_of
 from tests.unit.api.asking import api, bearer, settings, writing
 
 EVENT = {
@@ -40,7 +40,7 @@ async def test_null_is_the_same_as_left_out_and_described_so(name: str) -> None:
 
 @pytest.mark.parametrize("text", ["100", "100.0", "1e2"])
 def test_a_whole_number_may_be_written_as_json_allows(text: str) -> None:
-    assert read_body(f'{{"type": "x", "limit": {text}}}'.encode()).limit == 100
+    assert redrive_of(f'{{"type": "x", "limit": {text}}}'.encode()).limit == 100
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_whole_number_may_be_written_as_json_allows(text: str) -> None:
 )
 def test_what_is_wrong_about_a_redrive_is_told_by_its_field(body: bytes, field: str) -> None:
     with pytest.raises(Problem) as refused:
-        read_body(body)
+        redrive_of(body)
     assert [each.field for each in refused.value.details.errors] == [field]
 
 

@@ -1,5 +1,11 @@
 """POST /v1/models/{m}/simulate: a job that is asked after."""
 
+import asyncio
+from typing import NoReturn
+
+import pytest
+
+from app import bootstrap_ui
 from tests.unit.api.asking import api, bearer
 
 
@@ -12,7 +18,12 @@ async def test_a_simulation_is_a_job_with_an_address() -> None:
         assert found.json()["simulation_id"] == started.json()["simulation_id"]
 
 
-async def test_a_second_one_waits_for_the_first() -> None:
+async def test_a_second_one_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def for_ever(*_: object, **__: object) -> NoReturn:
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError
+
+    monkeypatch.setattr(bootstrap_ui, "simulate", for_ever)
     async with api(headers=bearer("everything")) as client:
         await client.post("/v1/models/strict@1/simulate")
         busy = await client.post("/v1/models/strict@1/simulate")

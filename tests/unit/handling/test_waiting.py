@@ -2,7 +2,7 @@
 
 from app.handling.decider import intents_of
 from app.handling.ports import Position
-from app.handling.waiting import BY_BATCHES, BY_RECORDS, Waiting
+from app.handling.waiting import Waiting, by_batches, by_records
 from app.models import load_rules
 
 
@@ -11,7 +11,7 @@ def at(offset: int, batch: int = 0, partition: int = 3) -> Position:
 
 
 def test_the_oldest_is_that_of_what_is_not_reached() -> None:
-    waiting = Waiting(BY_RECORDS)
+    waiting = Waiting(by_records)
     seen = []
     for position, since in ((at(10), 500.0), (at(20), 400.0)):
         waiting.add(position, since)
@@ -24,7 +24,7 @@ def test_the_oldest_is_that_of_what_is_not_reached() -> None:
 
 def test_what_an_incarnation_left_is_waited_for_since_it_was_first_read() -> None:
     """The next one cuts the same records into smaller batches."""
-    waiting = Waiting(BY_RECORDS)
+    waiting = Waiting(by_records)
     waiting.add(at(20, batch=6), 100.0)
     waiting.add(at(12, batch=6), 300.0)
     waiting.add(at(20, batch=7), 300.0)
@@ -36,7 +36,7 @@ def test_what_an_incarnation_left_is_waited_for_since_it_was_first_read() -> Non
 
 
 def test_a_lane_that_fails_for_hours_notes_no_more_for_it() -> None:
-    waiting = Waiting(BY_RECORDS)
+    waiting = Waiting(by_records)
     for hour in range(100):
         waiting.add(at(10), float(hour))
         waiting.add(at(20), float(hour))
@@ -44,7 +44,7 @@ def test_a_lane_that_fails_for_hours_notes_no_more_for_it() -> None:
 
 
 def test_batches_of_timers_move_no_offset() -> None:
-    waiting = Waiting(BY_BATCHES)
+    waiting = Waiting(by_batches)
     for batch in (4, 5):
         waiting.add(at(10, batch), float(batch))
     waiting.reached(at(10, 4))
@@ -52,7 +52,7 @@ def test_batches_of_timers_move_no_offset() -> None:
 
 
 def test_what_went_elsewhere_waits_there() -> None:
-    waiting = Waiting(BY_RECORDS)
+    waiting = Waiting(by_records)
     waiting.add(at(10, partition=1), 100.0)
     waiting.add(at(10, partition=2), 200.0)
     waiting.keep({2, 3})

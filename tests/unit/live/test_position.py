@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.live.position import ACCOUNT_LANE, CONTACT_LANE, Position
+from app.domain.topics import ACCOUNT_LANE, CONTACT_LANE
+from app.live.position import Position
 from tests.unit.live.told import nowhere
 
 
