@@ -40,6 +40,7 @@ from app.api.partitions import PARTITION_ROUTES, PartitionReading
 from app.api.probes import probes
 from app.api.publishing import PUBLISHING_ROUTES, Publishing
 from app.api.readiness import Check, Readiness
+from app.api.simulated_movers import MOVER_ROUTES
 from app.api.simulating import SIMULATION_ROUTES
 from app.api.tenant_types import TenantTypes
 from app.api.timeline import timeline
@@ -75,6 +76,7 @@ ROUTES = (
     *MODEL_ROUTES,
     *ACTIVATION_ROUTES,
     *SIMULATION_ROUTES,
+    *MOVER_ROUTES,
     *WEBHOOK_ROUTES,
     *OPERATION_ROUTES,
     *DEAD_LETTER_ROUTES,

@@ -62,6 +62,7 @@ def build_pages(
         "throughput": Throughput(time.monotonic),
         "rules_of_tenant": rules_of_tenant,
     }
-    key = settings.api.session_key.get_secret_value()
-    given = PageSettings(key, settings.api.session_max_age_seconds, version)
+    api = settings.api
+    key = api.session_key.get_secret_value()
+    given = PageSettings(key, api.session_max_age_seconds, api.proxy_networks, version)
     return make_pages(access, now, given, of_pages)

@@ -240,6 +240,11 @@ class Api(Section):
         " Empty: each makes its own, and sessions end with it",
     )
     session_max_age_seconds: Seconds = Field(default=43_200.0, description="then sign in again")
+    proxies: str = Field(
+        default="",
+        description="addresses or networks, with commas, of reverse proxies that sign people in:"
+        " the person's token, passed on as Authorization: Bearer, opens the pages",
+    )
     models_max: PositiveInt = Field(default=200, description="of a tenant's own, uploaded ones")
     simulations_max: PositiveInt = Field(default=1, description="what-ifs that run at once")
     simulation_processes: PositiveInt = 1
@@ -252,10 +257,16 @@ class Api(Section):
             raise ValueError(f"access is open, so host must be a loopback address, not {self.host}")
         if 0 < len(self.session_key.get_secret_value()) < SESSION_KEY_MIN_CHARS:
             raise ValueError(f"session_key must have at least {SESSION_KEY_MIN_CHARS} characters")
+        for network in self.proxy_networks:
+            ip_network(network)
         jwt = (self.jwt_issuer, self.jwt_audience, self.jwt_jwks_url)
         if any(jwt) and not all(jwt):
             raise ValueError("set all of jwt_issuer, jwt_audience and jwt_jwks_url, or none")
         return self
+
+    @property
+    def proxy_networks(self) -> list[str]:
+        return _listed(self.proxies)
 
 
 class Live(Section):
@@ -290,6 +301,10 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _listed(given: str) -> list[str]:
+    return [part.strip() for part in given.split(",") if part.strip()]
 
 
 def _numbers(given: object) -> object:
@@ -352,7 +367,7 @@ class Webhooks(Section):
 
     @property
     def networks(self) -> list[str]:
-        return [part.strip() for part in self.allow_networks.split(",") if part.strip()]
+        return _listed(self.allow_networks)
 
     @property
     def secret_keys(self) -> list[bytes]:

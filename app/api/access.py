@@ -53,17 +53,21 @@ class Access:
             if self.is_open:
                 return self.without_token(connection.url.hostname)
             raise _unauthorized("missing-token", "send Authorization: Bearer <token>")
-        scheme, _, token = header.partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token or len(token) > TOKEN_MAX_CHARS:
-            raise _unauthorized("wrong-token", "Authorization must be: Bearer <token>")
-        return await self.with_token(token)
+        return await self.with_header(header)
 
     def without_token(self, host: str | None) -> Principal:
         """Where access is open, to whoever asks by a loopback address. Problem 403."""
         assert self.is_open, "asked before"
         _refuse_strange_host(host)
         return OPEN
+
+    async def with_header(self, authorization: str) -> Principal:
+        """As `with_token`."""
+        scheme, _, token = authorization.partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token or len(token) > TOKEN_MAX_CHARS:
+            raise _unauthorized("wrong-token", "Authorization must be: Bearer <token>")
+        return await self.with_token(token)
 
     async def with_token(self, token: str) -> Principal:
         """Problem 401: it is not accepted; 503: the issuer's keys can't be read now."""

@@ -36,8 +36,8 @@ from app.api.partitions import Halt, LanePartition, LanePartitions
 from app.api.problems import FieldError
 from app.api.publishing import Accepted
 from app.api.shapes import ContactAnswer, StageChange
+from app.api.simulated_movers import Elsewhere, MoverPage
 from app.api.simulating import (
-    Elsewhere,
     SimulatedMove,
     SimulatedStage,
     SimulationAnswer,
@@ -316,6 +316,7 @@ ANSWERS: Final[Mapping[str, msgspec.Struct]] = {
     "simulation": msgspec.structs.replace(
         _SIMULATION, state="done", contacts_read=591, report=_REPORT
     ),
+    "movers": MoverPage([Elsewhere(_KEY, "prospect", "lead")], None, False),
     "lint": LintAnswer("ours@1", [Finding("unreachable", "ours@1.yaml:12: no transition …")]),
     "list_webhooks": WebhookPage([_WEBHOOK], None),
     "create_webhook": WebhookWithSecret(_WEBHOOK, _SECRET),

@@ -7,11 +7,12 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency as Given
 from litestar.params import QueryParameter
+from litestar.response import Stream
 
 from app.api.cursor import After, Limit, Text, cursor_of, key_of
 from app.api.database import Database
 from app.api.describing import needs
-from app.api.export import every
+from app.api.export import Key, every
 from app.api.list_shapes import (
     CONTACT_COLUMNS,
     ContactPage,
@@ -102,6 +103,23 @@ class Lists:
         goes_on = cursor_of(found[limit - 1].key(sort)) if len(found) > limit else None
         return ContactPage(items, goes_on, is_cut)
 
+    async def table(
+        self, wanted: Wanted, rules: Rules, sort: Sort, after: str | None, text: str | None
+    ) -> Stream:
+        """All of them, as CSV. As `answer`, before it begins."""
+        last = key_of(after, PageKey)
+
+        async def read(wanted: Wanted, rows: int, last: Key | None) -> list[ListedContact]:
+            return (await self.page(wanted, sort, rows, last, text))[0]
+
+        await read(wanted, 1, last)  # a problem is told before the answer begins
+
+        async def pages() -> AsyncIterator[list[list[object]]]:
+            async for some in every(read, wanted, sort, last):
+                yield [contact_row(contact_item(each, rules)) for each in some]
+
+        return table("contacts", CONTACT_COLUMNS, pages())
+
 
 @get("/contacts", summary="Contacts: filtered, searched, in the order of work", **READS)
 async def contacts(
@@ -129,18 +147,7 @@ async def contacts(
     )
     if not wants_table(request):
         return Response(await lists.answer(wanted, rules, sort, limit, after, text))
-    last = key_of(after, PageKey)
-
-    async def read(wanted: Wanted, rows: int, last: tuple[int, str] | None) -> list[ListedContact]:
-        return (await lists.page(wanted, sort, rows, last, text))[0]
-
-    await read(wanted, 1, last)  # a problem is told before the answer begins
-
-    async def pages() -> AsyncIterator[list[list[object]]]:
-        async for some in every(read, wanted, sort, last):
-            yield [contact_row(contact_item(each, rules)) for each in some]
-
-    return cast(Response[ContactPage], table("contacts", CONTACT_COLUMNS, pages()))
+    return cast(Response[ContactPage], await lists.table(wanted, rules, sort, after, text))
 
 
 def chosen_stages(stage: str | None, team: str | None, rules: Rules) -> tuple[str, ...]:

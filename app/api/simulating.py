@@ -14,6 +14,7 @@ from app.api.contacts import decoded_key
 from app.api.describing import USUAL, Described, describe_header, needs
 from app.api.model_library import ModelLibrary
 from app.api.principal import Principal, Scope
+from app.api.simulated_movers import Elsewhere
 from app.api.simulations import Simulation, Simulations
 from app.domain.timestamps import format_rfc3339
 from app.domain.what_if_report import Lack, Month, PairCount, Report
@@ -31,14 +32,6 @@ STARTS: dict[str, Any] = needs(
     Scope.MODELS_WRITE, "Models", SimulateOperation, problems=(*USUAL, 429)
 )
 READS: dict[str, Any] = needs(Scope.MODELS_WRITE, "Models")
-
-
-class Elsewhere(msgspec.Struct, frozen=True):
-    """A contact that would move, by example."""
-
-    contact_id: str
-    now: str
-    then: str
 
 
 class SimulatedStage(msgspec.Struct, frozen=True):
@@ -75,6 +68,7 @@ class SimulationReport(msgspec.Struct, frozen=True):
     months: list[Month]
     lacking: list[Lack]
     samples: list[Elsewhere]
+    """A few of each pair; all: GET /v1/simulations/{id}/movers."""
     refused: int
     refusal: str | None
     notes: list[str]

@@ -21,7 +21,7 @@ from app.domain.rules import Rules
 from app.domain.shadow import Evidence, fire, fold, rest, shadow_of, steps_of
 from app.domain.timeline import EVER, Ruling
 from app.domain.what_if_moves import Move, logged_moves, move_of
-from app.domain.what_if_report import Decided, Moved, Sample
+from app.domain.what_if_report import Decided, Moved, Mover, Sample
 from app.domain.what_if_tally import SAMPLES_PER_PAIR, Side, Tally
 from app.errors import RuleError
 
@@ -80,6 +80,7 @@ class WhatIf:
         _count(tally.candidate, counted, state.stage, state.is_customer)
         tally.pairs[stage, state.stage] += 1
         if stage != state.stage:
+            tally.movers.append(Mover(stage, state.stage, evidence.tenant, evidence.contact_id))
             self._sample(evidence, stage, state.stage, now, entries)
         elif now != then:
             tally.same_stage_other_history += 1

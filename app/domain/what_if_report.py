@@ -1,10 +1,15 @@
 """What a simulation tells: two models side by side, in numbers and by example."""
 
+from typing import Final
+
 import msgspec
 
 from app.domain.changes import Cause, GuardResult
 from app.domain.explanation import Explanation
 from app.domain.interaction import Microseconds
+
+MOVERS_MAX: Final = 10_000
+"""That are told by name: what a simulation holds is bounded."""
 
 
 class Moved(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +44,15 @@ class Sample(msgspec.Struct, frozen=True, gc=False):
     """The last move of the candidate."""
     blocked: list[Explanation]
     """The candidate's ways on, each with the guards that do not hold."""
+
+
+class Mover(msgspec.Struct, frozen=True, order=True, gc=False):
+    """A contact that is in `now` and would be in `then`."""
+
+    now: str
+    then: str
+    tenant: str
+    contact_id: str
 
 
 class StageCount(msgspec.Struct, frozen=True):
@@ -102,6 +116,8 @@ class Report(msgspec.Struct, frozen=True):
     transitions: list[TransitionCount]
     months: list[Month]
     lacking: list[Lack]
+    listed: list[Mover]
+    """The movers, in the order of their fields; the first `MOVERS_MAX`."""
     samples: list[Sample]
     refused: int
     """Contacts that are left out, because a rule of the candidate fails on them."""

@@ -7,7 +7,7 @@ from app.domain.interaction import Microseconds
 from app.domain.rules import Rules
 from app.domain.state import CUSTOMER, OPPORTUNITY
 from app.domain.what_if_report import Lack, Month, PairCount, Report, StageCount, TransitionCount
-from app.domain.what_if_tally import Side, Tally
+from app.domain.what_if_tally import Side, Tally, first_of
 
 
 def report_of(
@@ -36,6 +36,7 @@ def report_of(
         transitions=_transitions(*sides),
         months=_months(*sides),
         lacking=[Lack(*which, n) for which, n in sorted(tally.lacking.items())],
+        listed=first_of(tally.movers),
         samples=tally.samples,
         refused=tally.refused,
         refusal=tally.refusal,

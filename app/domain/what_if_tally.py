@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import groupby
 from typing import Final
 
-from app.domain.what_if_report import Sample
+from app.domain.what_if_report import MOVERS_MAX, Mover, Sample
 
 SAMPLES_PER_PAIR: Final = 3
 
@@ -43,6 +43,8 @@ class Tally:
         self.refused = 0
         """Contacts on which a rule of the candidate fails."""
         self.refusal: str | None = None
+        self.movers: list[Mover] = []
+        """Those that come first."""
         self.samples: list[Sample] = []
 
     def add(self, other: "Tally") -> None:
@@ -56,7 +58,12 @@ class Tally:
         self.lacking += other.lacking
         self.refused += other.refused
         self.refusal = self.refusal or other.refusal
+        self.movers = first_of([*self.movers, *other.movers])
         self.samples = _fewest([*self.samples, *other.samples])
+
+
+def first_of(movers: list[Mover]) -> list[Mover]:
+    return sorted(movers)[:MOVERS_MAX]
 
 
 def _fewest(samples: list[Sample]) -> list[Sample]:

@@ -67,7 +67,7 @@ def test_the_parts_of_the_contacts_add_up(some: list[Life], until: int) -> None:
     even.tally.add(odd.tally)
     total = Tally()
     total.add(whole.tally)
-    for name in ("pairs", "lacking", "contacts", "interactions", "samples"):
+    for name in ("pairs", "lacking", "contacts", "interactions", "samples", "movers"):
         assert getattr(even.tally, name) == getattr(total, name)
     assert even.tally.candidate.moves == total.candidate.moves
 

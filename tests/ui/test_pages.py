@@ -1,8 +1,10 @@
 """Each page's main task, from end to end, as people do it."""
 
+import asyncio
 import re
+from pathlib import Path
 
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from app.api.ui.contact_timeline import ROWS
 from tests.scenario.conftest import Service
@@ -74,6 +76,9 @@ async def test_the_queue_has_hot_ones_first_and_finds_a_contact(jo: Screen, know
     await page.get_by_label("Search").press_sequentially(known["lead"][:12])
     await expect(page.locator("#rows tr")).to_have_count(1)
     assert re.search(r"[?&]text=crm-", page.url)
+    header, *rows = (await _downloaded(page, "As CSV")).splitlines()
+    assert header.startswith("contact_id,")
+    assert [row.partition(",")[0] for row in rows] == [known["lead"]]
     await page.locator(to(known["lead"])).click()
     await expect(page.locator(".reach code")).to_have_text(known["lead"])
 
@@ -208,8 +213,22 @@ async def test_a_model_is_drawn_compared_and_simulated(jo: Screen, known: Known)
     await page.get_by_role("button", name="Simulate on the real history").click()
     await page.wait_for_url("**/simulations/*")
     await expect(page.get_by_text("Would be elsewhere")).to_be_visible(timeout=60_000)
-    moved = page.get_by_role("region", name="Who would move")
+    moved = page.get_by_role("region", name="Why they would move")
     await expect(moved.get_by_role("link", name=known["prospect"])).to_be_visible()
+    await page.get_by_role("region", name="Who moves").get_by_role("link").first.click()
+    listed = page.get_by_role("region", name="Who would move")
+    await expect(listed.locator("tbody tr").first).to_be_visible()
+    assert await jo.violations() == []
+    await listed.get_by_role("link", name="All", exact=True).click()
+    await expect(listed.get_by_role("link", name=known["prospect"])).to_be_visible()
+    assert f"{known['prospect']}," in await _downloaded(page, "As CSV")
+
+
+async def _downloaded(page: Page, link: str) -> str:
+    async with page.expect_download() as saving:
+        await page.get_by_role("link", name=link).click()
+    saved = Path(await (await saving.value).path())
+    return await asyncio.to_thread(saved.read_text)
 
 
 async def test_a_model_is_activated_when_it_is_meant(jo: Screen) -> None:

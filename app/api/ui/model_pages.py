@@ -8,20 +8,28 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency as Given
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
-from litestar.response import Redirect
+from litestar.response import Redirect, Stream
 
 from app.api.activation_reading import ActivationReading
 from app.api.activations import Activations
 from app.api.commands import Commands
 from app.api.contacts import decoded_key
+from app.api.cursor import After
 from app.api.model_library import ModelLibrary
 from app.api.principal import Principal, Scope
 from app.api.problems import wrong_field
+from app.api.simulated_movers import (
+    StageNow,
+    StageThen,
+    movers_of,
+    movers_table,
+    page_of,
+)
 from app.api.simulations import Simulations
 from app.api.ui.chart_drawing import draw
 from app.api.ui.forms import BODY_MAX_BYTES, KEY_BYTES, Form, confirmed, key_of
 from app.api.ui.guarding import page
-from app.api.ui.rendering import Renderer
+from app.api.ui.rendering import Renderer, link
 from app.domain.difference import difference
 from app.domain.explanation import Explanation
 from app.domain.glossary import glossary_of
@@ -34,6 +42,7 @@ from app.domain.what_if_report import Report, Sample
 RulesOf = Callable[[str], Awaitable[Rules]]
 """What was activated last for a tenant."""
 SAMPLES: Final = 40
+MOVERS: Final = 100
 ACTIVATIONS: Final = 20
 WAIT_SECONDS: Final = 5
 MODES: Final[Mapping[str, Mode]] = {"forward": "forward", "refold": "refold"}
@@ -162,6 +171,47 @@ async def simulation_page(
     )
 
 
+@get("/simulations/{simulation_id:str}/movers", **page(Scope.MODELS_WRITE))
+async def movers_page(
+    request: Request[Any, Any, Any],
+    simulation_id: FromPath[str],
+    principal: Given[Principal],
+    simulations: Given[Simulations],
+    renderer: Given[Renderer],
+    now: StageNow = None,
+    then: StageThen = None,
+    after: After = None,
+) -> Response[Any]:
+    """HTMX asks for what follows (`after`)."""
+    job = simulations.find(principal.tenant, simulation_id)
+    found = page_of(job, now or None, then or None, MOVERS, after)
+    address = f"/simulations/{job.id}/movers"
+    following = link(address, now=now, then=then, after=found.next) if found.next else None
+    return renderer.page(
+        request,
+        "mover_rows.html" if after else "movers.html",
+        here="models",
+        job=job,
+        report=job.report,
+        found=found,
+        only={"now": now or None, "then": then or None},
+        following=following,
+    )
+
+
+@get("/simulations/{simulation_id:str}/movers.csv", **page(Scope.MODELS_WRITE))
+async def movers_csv(
+    simulation_id: FromPath[str],
+    principal: Given[Principal],
+    simulations: Given[Simulations],
+    now: StageNow = None,
+    then: StageThen = None,
+) -> Stream:
+    """All of them."""
+    job = simulations.find(principal.tenant, simulation_id)
+    return movers_table(movers_of(job, now or None, then or None))
+
+
 def _samples(report: Report | None) -> list[dict[str, Any]]:
     """Who would move, with what decides it or keeps them."""
     if report is None:
@@ -193,4 +243,6 @@ MODEL_PAGES: list[HTTPRouteHandler] = [
     simulate_model,
     activate_model,
     simulation_page,
+    movers_page,
+    movers_csv,
 ]

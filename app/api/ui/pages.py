@@ -1,6 +1,6 @@
 """The pages as one router: its guard, what its routes ask for by name, how its errors look."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from litestar import Request, Router
@@ -39,6 +39,8 @@ PAGES = (
 class PageSettings(NamedTuple):
     session_key: str
     session_max_age_seconds: float
+    proxies: Sequence[str]
+    """Networks of reverse proxies that sign people in."""
     version: str
 
 
@@ -56,6 +58,7 @@ def make_pages(
         settings.session_key,
         lambda: clock() / 1_000_000,
         max_age_seconds=settings.session_max_age_seconds,
+        proxies=settings.proxies,
     )
     own = {**parts, "assets": assets, "renderer": renderer, "sessions": sessions}
     return Router(

@@ -1,12 +1,14 @@
 """The queue: whom to take next, the most urgent first."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency as Given
+from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
+from litestar.response import Stream
 
 from app.api.cursor import After
 from app.api.principal import Principal, Scope
@@ -20,13 +22,13 @@ SORTS: Final = {"follow-up": "Follow-up first", "updated": "Latest change first"
 _Text = Annotated[str | None, QueryParameter(max_length=256, pattern="^[^\\x00]*$")]
 
 
-@get("/queue", **page(Scope.CONTACTS_READ))
-async def queue_page(
-    request: Request[Any, Any, Any],
-    principal: Given[Principal],
-    lists: Given[StoredLists],
-    stages: Given[list[str]],
-    renderer: Given[Renderer],
+class Filters(NamedTuple):
+    """Of the address; what is empty is left out."""
+
+    given: Mapping[str, str]
+
+
+def filters(
     text: _Text = None,
     stage: _Text = None,
     temperature: _Text = None,
@@ -36,10 +38,9 @@ async def queue_page(
     channel: _Text = None,
     campaign: _Text = None,
     sort: _Text = None,
-    after: After = None,
-) -> Response[Any]:
-    """HTMX asks for what follows (`after`), or for the list under other filters."""
-    given: Mapping[str, str | None] = {
+) -> Filters:
+    """What both the page and the table take."""
+    given = {
         "text": text,
         "stage": stage,
         "temperature": temperature,
@@ -50,7 +51,26 @@ async def queue_page(
         "campaign": campaign,
         "sort": sort,
     }
-    filters = {name: value.strip() for name, value in given.items() if value and value.strip()}
+    return Filters(
+        {name: value.strip() for name, value in given.items() if value and value.strip()}
+    )
+
+
+_CHOSEN: Final[Mapping[str, Any]] = {"chosen": Provide(filters, sync_to_thread=False)}
+
+
+@get("/queue", dependencies=_CHOSEN, **page(Scope.CONTACTS_READ))
+async def queue_page(
+    request: Request[Any, Any, Any],
+    principal: Given[Principal],
+    lists: Given[StoredLists],
+    stages: Given[list[str]],
+    renderer: Given[Renderer],
+    chosen: Given[Filters],
+    after: After = None,
+) -> Response[Any]:
+    """HTMX asks for what follows (`after`), or for the list under other filters."""
+    filters = chosen.given
     found = await lists.contacts(principal.tenant, filters, limit=ROWS, after=after)
     narrowing = {name: value for name, value in filters.items() if name != "sort"}
     return renderer.page(
@@ -67,4 +87,12 @@ async def queue_page(
     )
 
 
-QUEUE_PAGES: list[HTTPRouteHandler] = [queue_page]
+@get("/queue.csv", dependencies=_CHOSEN, **page(Scope.CONTACTS_READ))
+async def queue_table(
+    principal: Given[Principal], lists: Given[StoredLists], chosen: Given[Filters]
+) -> Stream:
+    """Everybody that the page would show, however many pages they are."""
+    return await lists.table(principal.tenant, chosen.given)
+
+
+QUEUE_PAGES: list[HTTPRouteHandler] = [queue_page, queue_table]

@@ -1,5 +1,8 @@
 """Who is signed in: a token, sealed in a cookie, and asked about again at every request.
 
+Where a listed reverse proxy has signed the person in, it is the token that the proxy passes on with
+every request, and there is no cookie.
+
 The cookie is AES-256-GCM of the token and the session's end, under a key that is set or made when
 the process starts. So no token stands in a browser in clear, a token that is withdrawn or expires
 ends its session, and any process that has the key can serve it: nothing is kept here.
@@ -8,7 +11,8 @@ ends its session, and any process that has the key can serve it: nothing is kept
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from secrets import token_bytes
 from typing import Any, Final
 
@@ -29,6 +33,7 @@ COOKIE_MAX_CHARS: Final = 3800
 """Browsers keep 4,096 bytes of a cookie, name and attributes included."""
 ABOUT: Final = b"funnel session 1"
 OPEN_SESSION: Final = "open"
+PROXIED: Final = "proxied"
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -45,8 +50,10 @@ class Session(msgspec.Struct, frozen=True):
     principal: Principal
     proof: str
     """What a form must bring back: no other site can know it."""
-    is_open: bool
+    is_open: bool = False
     """Nobody signed in: access is open to everybody on this machine."""
+    is_proxied: bool = False
+    """A reverse proxy has signed the person in, and out again."""
 
 
 class SignedOut(Exception):
@@ -55,11 +62,19 @@ class SignedOut(Exception):
 
 class Sessions:
     def __init__(
-        self, access: Access, key: str, clock: Callable[[], float], *, max_age_seconds: float
+        self,
+        access: Access,
+        key: str,
+        clock: Callable[[], float],
+        *,
+        max_age_seconds: float,
+        proxies: Sequence[str] = (),
     ) -> None:
-        """`key`: any text; empty: one is made, and sessions end with the process."""
+        """`key`: any text; empty: one is made, and sessions end with the process. `proxies`:
+        networks from which requests come with the person's own token."""
         self.is_open = access.is_open
         self._access = access
+        self._proxies = [ip_network(each) for each in proxies]
         self._clock = clock
         self._max_age_seconds = int(max_age_seconds)
         secret = hashlib.sha256(key.encode()).digest() if key else token_bytes(32)
@@ -80,7 +95,13 @@ class Sessions:
         return sealed
 
     async def of(self, connection: Connection) -> Session:
-        """Raises SignedOut; Problem 403: access is open, but not to that host; 503."""
+        """Raises SignedOut; Problem 401: a proxy passed a token that is not accepted; 403: access
+        is open, but not to that host; 503."""
+        passed = connection.headers.get("authorization")
+        if passed is not None and self._is_proxy(connection):
+            principal = await self._access.with_header(passed)
+            whose = f"{PROXIED} {principal.tenant} {principal.actor}"
+            return Session(principal, self._proof(whose), is_proxied=True)
         value = connection.cookies.get(COOKIE)
         if value is None:
             if self.is_open:
@@ -93,7 +114,16 @@ class Sessions:
             if refused.details.status == 401:
                 raise SignedOut from None
             raise
-        return Session(principal, self._proof(value), is_open=False)
+        return Session(principal, self._proof(value))
+
+    def _is_proxy(self, connection: Connection) -> bool:
+        """Of the other end itself, whatever headers say."""
+        if connection.client is None or not self._proxies:
+            return False
+        address: IPv4Address | IPv6Address = ip_address(connection.client.host)
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._proxies)
 
     def cookie(self, value: str, host: str | None) -> Cookie:
         """Sent over HTTPS only, but to this machine itself."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import cast, get_args
 
+from litestar.response import Stream
+
 from app.api.database import Database
 from app.api.funnel import read_forecast, read_summary
 from app.api.funnel_shapes import Forecast, Summary
@@ -11,6 +13,7 @@ from app.api.list_shapes import ContactPage, Profile, contact_item
 from app.api.lists import Lists, chosen_stages
 from app.api.problems import wrong_field
 from app.domain.interaction import Microseconds
+from app.domain.rules import Rules
 from app.domain.state import NONE
 from app.storage import list_queries
 from app.storage.funnel_queries import By, Period
@@ -31,6 +34,17 @@ class StoredLists:
     ) -> ContactPage:
         """`filters`: stage, temperature, owner, owner_team, account, channel, campaign, text,
         sort. Problem 422."""
+        wanted, rules, sort, text = await self._chosen(tenant, filters)
+        return await self._lists.answer(wanted, rules, sort, limit, after, text)
+
+    async def table(self, tenant: str, filters: Mapping[str, str]) -> Stream:
+        """As `contacts`: all of them, as CSV."""
+        wanted, rules, sort, text = await self._chosen(tenant, filters)
+        return await self._lists.table(wanted, rules, sort, None, text)
+
+    async def _chosen(
+        self, tenant: str, filters: Mapping[str, str]
+    ) -> tuple[Wanted, Rules, Sort, str | None]:
         sort = filters.get("sort", "follow-up")
         if sort not in get_args(Sort):
             raise wrong_field("sort", f"must be one of {', '.join(get_args(Sort))}")
@@ -48,7 +62,7 @@ class StoredLists:
             filters.get("campaign"),
         )
         text = filters.get("text", "")[:TEXT_MAX_CHARS] or None
-        return await self._lists.answer(wanted, rules, cast(Sort, sort), limit, after, text)
+        return wanted, rules, cast(Sort, sort), text
 
     async def profile(self, tenant: str, contact_id: str) -> Profile | None:
         home = await self._database.home_of(tenant, contact_id)

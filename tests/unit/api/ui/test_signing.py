@@ -1,11 +1,17 @@
 """Sessions and forms: nobody without a token, nothing from other sites' pages."""
 
+import hashlib
 from secrets import token_hex
+from typing import Any, cast
 
 import httpx
 import pytest
+from litestar.connection import ASGIConnection
 
-from tests.unit.api.asking import HERE, api, settings
+from app.api.access import Access
+from app.api.principal import Principal, Scope
+from app.api.ui.sessions import Session, Sessions
+from tests.unit.api.asking import HERE, api, bearer, settings
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -146,3 +152,48 @@ async def test_static_files_are_kept_for_ever_under_the_name_of_their_content() 
     assert "immutable" in found.headers["cache-control"]
     assert found.headers["content-type"].startswith("text/css")
     assert other.status_code == 404
+
+
+PROXY = "127.0.0.1"
+"""Where the requests of these tests come from."""
+
+
+@pytest.mark.parametrize(
+    ("proxies", "goes_to"),
+    [("", "/sign-in"), ("10.0.0.0/8", "/sign-in"), (f"10.0.0.0/8, {PROXY}", "/funnel")],
+)
+async def test_a_token_that_is_passed_on_counts_from_listed_proxies_only(
+    proxies: str, goes_to: str
+) -> None:
+    async with api(settings(proxies=proxies), bearer("everything")) as client:
+        answer = await client.get("/", headers={"x-forwarded-for": "10.1.2.3"})
+        assert answer.headers["location"] == goes_to
+        assert not client.cookies
+
+
+async def test_whom_a_proxy_signed_in_is_allowed_what_the_token_allows() -> None:
+    async with api(settings(proxies=PROXY), bearer("reader")) as client:
+        denied = await client.get("/operations")
+        refused = await client.get("/models", headers=bearer("nobody's"))
+    assert (denied.status_code, refused.status_code) == (403, 401)
+    assert "Sign out" not in denied.text
+
+
+async def test_forms_of_those_a_proxy_signed_in_bring_a_proof_that_outlives_a_token() -> None:
+    """The proxy renews tokens while a page is open."""
+    people = {"one": "jo", "two": "jo", "other": "mia"}
+    tokens = {
+        hashlib.sha256(token.encode()).hexdigest(): Principal("default", frozenset(Scope), name)
+        for token, name in people.items()
+    }
+    access = Access(tokens, None, is_open=False)
+    sessions = Sessions(access, "", lambda: 0.0, max_age_seconds=60, proxies=["::1", "10.0.0.0/8"])
+
+    async def of(token: str) -> Session:
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        scope = {"type": "http", "headers": headers, "client": ("::ffff:10.1.2.3", 4000)}
+        return await sessions.of(ASGIConnection(cast(Any, scope)))
+
+    page = await of("one")
+    assert sessions.is_proof(await of("two"), page.proof)
+    assert not sessions.is_proof(await of("other"), page.proof)
