@@ -1,4 +1,4 @@
-"""How every Kafka client of the service reaches the brokers and logs on, and how a consumer ends.
+"""How every Kafka client of the service reaches the brokers and logs on, and how it ends.
 
 Asked anew for each client, so certificates and passwords that were changed in their files are
 used from the next incarnation, or connection, on.
@@ -6,6 +6,7 @@ used from the next incarnation, or connection, on.
 
 import asyncio
 import ssl
+from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Final
 
@@ -45,13 +46,34 @@ def renew_access(client: AIOKafkaClient, kafka: Kafka) -> None:
         client._sasl_plain_password = access.get("sasl_plain_password")
 
 
+async def let_end(ending: Coroutine[Any, Any, object]) -> bool:
+    """Await a client's `stop` or `close`; False: it broke off, as aiokafka's do with a broker away.
+
+    They keep a cancellation that comes meanwhile to themselves, and whoever was to end would go on
+    for ever. So they run apart: it ends the waiting here, and they are told to hurry.
+    """
+    task = asyncio.ensure_future(ending)
+    task.add_done_callback(_retrieve)
+    try:
+        await asyncio.wait([task])
+    finally:
+        task.cancel()  # nothing, once it is done
+    if task.cancelled():
+        return False
+    task.result()
+    return True
+
+
+def _retrieve(task: asyncio.Future[object]) -> None:
+    """Nobody may be left to ask how it ended."""
+    if not task.cancelled():
+        task.exception()
+
+
 async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
     """Its own `stop`, to the end. Where a broker is away aiokafka cancels its waiting fetches, lets
     that out as if who stops it were cancelled, and leaves the rest open."""
-    stopping = asyncio.ensure_future(consumer.stop())
-    await asyncio.wait([stopping])
-    if not stopping.cancelled():
-        stopping.result()
+    if await let_end(consumer.stop()):
         return
     fetches = list(consumer._fetcher._pending_tasks)
     for fetch in fetches:

@@ -13,7 +13,7 @@ from app.domain.routing import home_partition, routing_key
 from app.domain.topics import Topic
 from app.errors import Unavailable
 from app.inbound.event import STRUCTURED
-from app.kafka_access import kafka_access, renew_access
+from app.kafka_access import kafka_access, let_end, renew_access
 from app.outbound.redriving import Original
 from app.settings import Kafka
 
@@ -166,6 +166,6 @@ async def _stop(producer: AIOKafkaProducer) -> None:
     """It first waits for what is under way, which may never end."""
     try:
         async with asyncio.timeout(STOP_TIMEOUT_SECONDS):
-            await producer.stop()
+            await let_end(producer.stop())
     except TimeoutError:
         log.warning("the producer did not stop in time")

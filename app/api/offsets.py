@@ -8,7 +8,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from app.errors import Unavailable
-from app.kafka_access import kafka_access
+from app.kafka_access import kafka_access, let_end
 from app.kafka_reading import kafka_reader
 from app.settings import Kafka
 
@@ -32,7 +32,7 @@ async def published(kafka: Kafka, client_id: str, group_id: str) -> Offsets:
     except (KafkaError, OSError) as failed:
         raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}") from failed
     finally:
-        await admin.close()
+        await let_end(admin.close())
     return {at: found.offset for at, found in answer.items() if found.offset >= 0}
 
 

@@ -20,7 +20,7 @@ async def broker(kafka: "Kafka") -> AsyncIterator["AIOKafkaAdminClient"]:
     from aiokafka.admin import AIOKafkaAdminClient
     from aiokafka.errors import KafkaError
 
-    from app.kafka_access import kafka_access
+    from app.kafka_access import kafka_access, let_end
 
     admin = AIOKafkaAdminClient(
         **kafka_access(kafka),
@@ -33,7 +33,7 @@ async def broker(kafka: "Kafka") -> AsyncIterator["AIOKafkaAdminClient"]:
     except (KafkaError, OSError) as failed:
         raise unreachable(kafka.bootstrap_servers, failed) from failed
     finally:
-        await admin.close()
+        await let_end(admin.close())
 
 
 def unreachable(bootstrap_servers: str, failed: Exception) -> Unavailable:

@@ -98,7 +98,7 @@ async def sender(kafka: "Kafka") -> AsyncIterator[Sender]:
     from aiokafka import AIOKafkaProducer
     from aiokafka.errors import KafkaError
 
-    from app.kafka_access import kafka_access
+    from app.kafka_access import kafka_access, let_end
 
     producer = AIOKafkaProducer(
         **kafka_access(kafka),
@@ -111,12 +111,12 @@ async def sender(kafka: "Kafka") -> AsyncIterator[Sender]:
     try:
         await producer.start()
     except (KafkaError, OSError) as failed:
-        await producer.stop()
+        await let_end(producer.stop())
         raise unreachable(kafka.bootstrap_servers, failed) from failed
     try:
         yield Sender(producer)
     finally:
-        await producer.stop()
+        await let_end(producer.stop())
 
 
 async def send_command(settings: "Settings", event: Mapping[str, Any]) -> None:

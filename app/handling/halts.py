@@ -84,7 +84,8 @@ class Halts:
 
     async def look(self, connection: asyncpg.Connection, wanted: Collection[int]) -> list[int]:
         """Write down what nobody else can see yet, of the partitions that are this process's; those
-        that a person has resumed."""
+        that a person has resumed. After a crash in between, what was written may be written again:
+        a person who was that fast resumes it once more."""
         hit(Failpoint.HALTS_BEFORE_LOOK)
         there = await halts.halted(connection, self._lane)
         for partition, row in list(self._rows.items()):

@@ -38,6 +38,7 @@ HOUSEKEEPING_SECONDS: Final = 6 * 3600.0
 FIRST_HOUSEKEEPING_SECONDS: Final = 60.0
 """Soon: an incarnation may not live for hours."""
 WATCH_SECONDS: Final = 0.5
+CANCEL_AGAIN_SECONDS: Final = 1.0
 RENEW_SECONDS: Final = 5.0
 SESSIONS: Final = 5
 """To apply, to load, to own, to erase, to catch up; one more where there are timers to look for."""
@@ -145,9 +146,7 @@ class Incarnation:
                 if end.done():
                     end.result()
         finally:
-            for task in (stopping, *running):
-                task.cancel()
-            await asyncio.gather(stopping, *running, return_exceptions=True)
+            await _end_all([stopping, *running])
 
     async def _session(self) -> asyncpg.Connection:
         """It carries the id, so that a successor can end it."""
@@ -201,3 +200,20 @@ class Incarnation:
 
     def _takeover(self) -> Takeover:
         return Takeover(self._parts, self._owner, self.pipeline.in_transaction, self._behind)
+
+
+async def _end_all(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancelled again from time to time: a library may have kept it to itself, and one that went on
+    would keep the lane from ever working, or ending, again. Who waits here is cancelled last."""
+    is_cancelled = False
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        try:
+            _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if is_cancelled:
+        raise asyncio.CancelledError

@@ -16,7 +16,7 @@ from app.errors import Unavailable
 from app.failpoints import Failpoint, hit
 from app.handling.records import SourceRecord
 from app.inbound import consumer
-from app.kafka_access import kafka_access
+from app.kafka_access import kafka_access, stop_consumer
 from app.settings import Kafka
 from app.storage.rows import Offsets
 
@@ -49,7 +49,7 @@ class PastReader:
             await asyncio.sleep(0)
         except (KafkaError, OSError) as failed:
             with contextlib.suppress(KafkaError, OSError):
-                await made.stop()
+                await stop_consumer(made)
             raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}") from failed
         self._partition = partition
         self._reading.read_alone(made, partition, offsets)

@@ -16,7 +16,7 @@ from app.domain.timestamps import format_rfc3339
 from app.errors import Halted, Unavailable
 from app.failpoints import Failpoint, hit
 from app.handling.ports import Position, Told
-from app.kafka_access import kafka_access
+from app.kafka_access import kafka_access, let_end, stop_consumer
 from app.outbound.headers import Header
 from app.outbound.told import told_of
 from app.settings import Kafka
@@ -53,7 +53,7 @@ class BrokerCoordinator:
         finally:
             with contextlib.suppress(KafkaError, OSError, TimeoutError):
                 async with asyncio.timeout(kafka.request_timeout_seconds):
-                    await predecessor.stop()
+                    await let_end(predecessor.stop())
 
     async def bounds(self, partition: int) -> tuple[Offsets, Offsets]:
         tps = [TopicPartition(topic, partition) for topic in self._inputs]
@@ -80,7 +80,7 @@ class BrokerCoordinator:
     async def close(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
-            await reader.stop()
+            await stop_consumer(reader)
 
     @contextlib.asynccontextmanager
     async def _asking(self, what: str) -> AsyncIterator[AIOKafkaConsumer]:
@@ -105,7 +105,7 @@ class BrokerCoordinator:
             hit(Failpoint.TAKEOVER_BEFORE_OFFSETS)
             await reader.start()
         except BaseException:
-            await reader.stop()
+            await stop_consumer(reader)
             raise
         return reader
 
@@ -190,7 +190,7 @@ class BrokerCoordinator:
         except (KafkaError, OSError) as failed:
             raise Unavailable(f"scanning outputs for {lane}/{partition}: {failed!r}") from failed
         finally:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
 
 def parse_position(partition: int, offsets: Sequence[int], metadata: str) -> Position:

@@ -18,7 +18,7 @@ from app.errors import Unavailable, Unclean
 from app.failpoints import Failpoint, hit
 from app.handling.ports import Position
 from app.handling.records import OutputRecord
-from app.kafka_access import kafka_access
+from app.kafka_access import kafka_access, let_end
 from app.settings import Kafka
 
 BATCH_MAX_BYTES: Final = 900_000
@@ -117,7 +117,7 @@ class TransactionalOutlet:
         for end in (producer.client.close, producer._sender.close, producer.client.close):
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(STOP_TIMEOUT_SECONDS):
-                    await end()
+                    await let_end(end())
         # Last: the sender still counts the batches it was sending.
         producer._message_accumulator.fail_all(Unclean("the outlet was closed"))
 

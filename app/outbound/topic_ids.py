@@ -24,7 +24,7 @@ from aiokafka.protocol.types import (
 )
 
 from app.errors import TopicsError, Unavailable
-from app.kafka_access import kafka_access
+from app.kafka_access import kafka_access, let_end
 from app.settings import Kafka
 
 
@@ -46,7 +46,7 @@ async def identify(settings: Kafka, topics: Sequence[str]) -> dict[str, TopicIde
     except (KafkaError, OSError, TimeoutError) as failed:
         raise Unavailable(f"Kafka at {settings.bootstrap_servers}: {failed!r}") from failed
     finally:
-        await client.close()
+        await let_end(client.close())
     found: dict[str, TopicIdentity] = {}
     for error, name, topic_id, _, partitions, _, _ in answer.topics:
         if error == UnknownTopicOrPartitionError.errno:

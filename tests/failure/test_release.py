@@ -5,7 +5,9 @@ import random
 
 import pytest
 
+from app.errors import Unclean
 from app.failpoints import Failpoint
+from app.handling.lag import Lag
 from tests.failure.conftest import Arm, Once
 from tests.failure.rig import Rig, until
 from tests.failure.rig_reading import proven
@@ -173,6 +175,32 @@ async def test_a_bug_in_a_release_ends_the_lane(rig: Rig, monkeypatch: pytest.Mo
     lane.source.rejoin()
     with pytest.raises(ZeroDivisionError):
         await lane.task
+
+
+async def test_a_stage_that_does_not_hear_that_it_is_cancelled_does_not_keep_the_lane(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library may keep a cancellation to itself: once, so that the next one is heard."""
+    ignored = 0
+
+    async def measure(*_: object) -> None:
+        nonlocal ignored
+        while True:
+            try:
+                await asyncio.get_running_loop().create_future()
+            except asyncio.CancelledError:
+                ignored += 1
+                if ignored % 2 == 0:
+                    raise
+
+    monkeypatch.setattr(Lag, "measure", measure)
+    lane = rig.lane()
+    await lane.owns(0, 1)
+    lane.holdings._fail(Unclean("a test"))
+    await until(lambda: lane.ended("unclean") == 1)
+    await lane.owns(0, 1)
+    await lane.drain()
+    assert ignored == 4
 
 
 async def test_a_revocation_does_not_wait_for_an_incarnation_that_has_ended(rig: Rig) -> None:

@@ -27,8 +27,8 @@ def hold_fetched(lane: Running) -> tuple[asyncio.Event, asyncio.Event]:
 
 async def test_a_zombie_that_wakes_before_its_apply_matches_no_row(rig: Rig) -> None:
     zombie = rig.lane()
+    held, go_on = hold_fetched(zombie)  # before its first fetch: one that waits is not held
     await zombie.owns(0, 1)
-    held, go_on = hold_fetched(zombie)
     await rig.send_journeys(4)
     await held.wait()
     successor = rig.lane(membership=f"other-{rig.unique}")

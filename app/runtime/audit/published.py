@@ -16,7 +16,7 @@ from app.domain.topics import Topic
 from app.errors import Unavailable
 from app.handling.records import OutputRecord
 from app.handling.register import Register
-from app.kafka_access import kafka_access
+from app.kafka_access import kafka_access, stop_consumer
 from app.outbound.encoding import stage_change_id
 from app.outbound.headers import EventType, Header
 from app.runtime.audit.ends import CLIENT_ID
@@ -188,7 +188,7 @@ class Published:
             raise Unavailable(f"Kafka at {self._kafka.bootstrap_servers}: {failed!r}") from failed
         finally:
             await asyncio.sleep(0)  # aiokafka's own task must have begun before it can be stopped
-            await reader.stop()
+            await stop_consumer(reader)
 
 
 def _ids(told: Told) -> list[bytes]:
