@@ -68,7 +68,7 @@ chaos: $(STAMP) ## Kill everything for a while and check exactly-once -> build/c
 
 .PHONY: drills
 drills: $(STAMP) ## Restore a backup, lose a topic, resize the lane: real workers and traffic, checked
-	@$(BIN)/python -m pytest tests/drills $(ARGS)
+	@$(BIN)/python -m pytest tests/drills tests/failure/test_restore.py $(ARGS)
 
 .PHONY: upgrade
 upgrade: $(STAMP) ## Roll old workers over to new ones under traffic and check it -> build/upgrade.json

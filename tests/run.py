@@ -21,15 +21,16 @@ FAILURES: Final = _FAILURES[::2], _FAILURES[1::2]
 COMPUTING: Final = ["tests/unit", "tests/property", "tests/contract", "tests/scenario/rows"]
 LISTENING: Final = ["tests/scenario/test_live.py", "tests/ui"]
 RECEIVING: Final = ["tests/scenario/test_webhooks.py", "tests/webhooks"]
-GUARDING: Final = ["tests/security", "tests/fuzz"]
-_ELSEWHERE: Final = ("tests/failure", *COMPUTING, *LISTENING, *RECEIVING, *GUARDING)
+GUARDING: Final = ["tests/security"]
+FUZZING: Final = ["tests/fuzz"]
+_ELSEWHERE: Final = ("tests/failure", *COMPUTING, *LISTENING, *RECEIVING, *GUARDING, *FUZZING)
 SLOW: Final = ("tests/alerts", "tests/drills")
 """Have targets of their own."""
 OTHERS: Final = ["tests", *(f"--ignore={path}" for path in (*_ELSEWHERE, *SLOW))]
 LINES: Final = (
     (list(FAILURES[0]),),
     (list(FAILURES[1]), LISTENING),
-    (OTHERS, RECEIVING),
+    (OTHERS, RECEIVING, FUZZING),
     (COMPUTING, GUARDING),
 )
 """Side by side; in a line one after the other, each with a stack of its own."""

@@ -115,15 +115,21 @@ class NeverEnding:
     async def stop(self) -> None: ...
 
 
+OTHER_POINTS = (
+    *(point for point in Failpoint if point.startswith("catch_up.") and "reached" not in point),
+    Failpoint.APPLY_BEFORE_COMMIT,
+    Failpoint.PUBLISH_BEFORE_COMMIT,
+    Failpoint.PUBLISH_AFTER_COMMIT,
+    Failpoint.TAKEOVER_BEFORE_SCAN,
+)
+
+
 @pytest.mark.parametrize(
     "point",
     [
-        *(point for point in Failpoint if point.startswith("catch_up.")),
-        Failpoint.APPLY_BEFORE_COMMIT,
+        Failpoint.CATCH_UP_BEFORE_REACHED,
         Failpoint.APPLY_AFTER_COMMIT,
-        Failpoint.PUBLISH_BEFORE_COMMIT,
-        Failpoint.PUBLISH_AFTER_COMMIT,
-        Failpoint.TAKEOVER_BEFORE_SCAN,
+        *(pytest.param(point, marks=pytest.mark.thorough) for point in OTHER_POINTS),
     ],
 )
 async def test_a_fault_on_the_way_repeats_and_loses_nothing(

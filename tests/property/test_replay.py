@@ -26,7 +26,7 @@ def _short_sections(monkeypatch: pytest.MonkeyPatch) -> None:
 def relaxed(test: object) -> object:
     checks = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
     quiet = settings(
-        max_examples=600,
+        max_examples=200,
         deadline=None,
         phases=[__import__("hypothesis").Phase.generate],
         suppress_health_check=checks,

@@ -94,9 +94,10 @@ def test_help_loads_nothing_heavy() -> None:
     ids=" ".join,
 )
 def test_wrong_use_exits_2(args: list[str]) -> None:
-    answer = funnel(*args)
-    assert answer.returncode == 2
+    answer = CliRunner().invoke(app, args)
+    assert answer.exit_code == 2
     assert answer.stdout == ""
+    assert answer.stderr
 
 
 @pytest.mark.parametrize(
