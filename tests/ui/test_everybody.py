@@ -11,6 +11,10 @@ PATHS = (
     "/accounts", "/accounts/{account}", "/models", "/models/strict@1", "/operations",
     "/operations/dead-letters",
 )  # fmt: skip
+TOO_WIDE = """Array.from(document.querySelectorAll("section.card table")).filter(function (each) {
+  var card = each.closest("section.card").getBoundingClientRect();
+  return !each.closest(".scroll") && each.getBoundingClientRect().right > card.right + 1.5;
+}).map(function (each) { return each.className; })"""
 
 
 @pytest.mark.parametrize(
@@ -33,6 +37,15 @@ async def test_no_page_shuts_anybody_out(
             assert await seen.go(path.format(**known)) == 200, path
             assert await seen.violations() == [], path
             assert await seen.width() <= size[0], path
+
+
+async def test_no_table_is_wider_than_its_card(jo: Screen, known: Known) -> None:
+    """Also between a phone's width and a wide screen's: what is cut off is nobody's to see."""
+    for path in PATHS:
+        await jo.go(path.format(**known))
+        for width in (600, 900, 1160, 1161, 1280, 1341):
+            await jo.page.set_viewport_size({"width": width, "height": 800})
+            assert await jo.page.evaluate(TOO_WIDE) == [], (width, path)
 
 
 async def test_dialogs_shut_nobody_out(jo: Screen, known: Known) -> None:

@@ -42,7 +42,7 @@ from app.domain.what_if_report import Report, Sample
 RulesOf = Callable[[str], Awaitable[Rules]]
 """What was activated last for a tenant."""
 SAMPLES: Final = 40
-MOVERS: Final = 100
+MOVERS: Final = 50
 ACTIVATIONS: Final = 20
 WAIT_SECONDS: Final = 5
 MODES: Final[Mapping[str, Mode]] = {"forward": "forward", "refold": "refold"}

@@ -216,7 +216,7 @@
 
   // On a narrow screen filters are folded away, unless one is set; a track shows its end.
   function fold() {
-    if (matchMedia("(min-width: 861px)").matches) return;
+    if (matchMedia("(min-width: 1161px)").matches) return;
     document.querySelectorAll("details[data-folds]").forEach(function (each) {
       each.open = Array.from(each.querySelectorAll("select, input")).some(function (field) {
         return field.nodeName === "SELECT" ? field.selectedIndex > 0 : field.value;
