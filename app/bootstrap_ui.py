@@ -10,6 +10,7 @@ from app.api.access import Access
 from app.api.database import Database
 from app.api.simulations import Progress, Simulations
 from app.api.ui.decisions import SentDecisions
+from app.api.ui.moved_contacts import MovedContacts
 from app.api.ui.pages import PageSettings, make_pages
 from app.api.ui.published_feed import PublishedFeed
 from app.api.ui.stored_lists import StoredLists
@@ -58,6 +59,7 @@ def build_pages(
     of_pages = {
         "decisions": SentDecisions(parts["commands"], parts["command_log"]),
         "lists": StoredLists(database, parts["lists"], now),
+        "moved": MovedContacts(database, parts["lists"]),
         "feed": PublishedFeed(database, parts["streaming"]),
         "throughput": Throughput(time.monotonic),
         "rules_of_tenant": rules_of_tenant,

@@ -95,7 +95,7 @@ async def read_summary(
     engine = database.engine
     moved: list[Moved]
     if by in BY_TOUCH or channel is not None or campaign is not None:
-        period = _whole_months(period)
+        period = whole_months(period)
         moved = await funnel_queries.moves_by_touch(
             engine, tenant, period, by, channel=channel, campaign=campaign
         )
@@ -167,7 +167,7 @@ def _day(field: str, text: str | None) -> date | None:
     return found
 
 
-def _whole_months(period: Period) -> Period:
+def whole_months(period: Period) -> Period:
     following = (period.until.replace(day=28) + timedelta(days=4)).replace(day=1)
     return Period(period.since.replace(day=1), following - timedelta(days=1))
 

@@ -40,15 +40,26 @@ def mean_days(n: int, seconds: int) -> float | None:
     return round(seconds / n / DAY_SECONDS, 3) if n > 0 else None
 
 
+def leads_on(from_stage: str, to_stage: str) -> bool:
+    """Further on the way; from a detour: back to it."""
+    if to_stage not in WAY:
+        return False
+    return from_stage not in WAY or WAY.index(to_stage) > WAY.index(from_stage)
+
+
+def drops(to_stage: str) -> bool:
+    return to_stage not in WAY
+
+
 def _of(stage: str, counted: Counted) -> StageFigures:
     entered = moved_on = dropped = seconds = 0
     for (from_stage, to_stage), (n, stayed) in counted.items():
         if to_stage == stage:
             entered += n
         elif from_stage == stage:
-            if to_stage not in WAY:
+            if drops(to_stage):
                 dropped += n
-            elif stage not in WAY or WAY.index(to_stage) > WAY.index(stage):
+            elif leads_on(stage, to_stage):
                 moved_on += n
                 seconds += stayed
     return StageFigures(

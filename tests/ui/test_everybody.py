@@ -9,7 +9,7 @@ from tests.ui.conftest import Known
 PATHS = (
     "/funnel", "/queue", "/queue?text=nobody-at-all", "/contacts/{lead}", "/contacts/{opportunity}",
     "/accounts", "/accounts/{account}", "/models", "/models/strict@1", "/operations",
-    "/operations/dead-letters",
+    "/operations/dead-letters", "/moves?stage=lead&way=entered",
 )  # fmt: skip
 TOO_WIDE = """Array.from(document.querySelectorAll("section.card table")).filter(function (each) {
   var card = each.closest("section.card").getBoundingClientRect();

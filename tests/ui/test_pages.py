@@ -83,6 +83,25 @@ async def test_the_queue_has_hot_ones_first_and_finds_a_contact(jo: Screen, know
     await expect(page.locator(".reach code")).to_have_text(known["lead"])
 
 
+async def test_a_periods_figures_lead_to_those_they_count(jo: Screen, known: Known) -> None:
+    page = jo.page
+    await jo.go("/funnel?days=365")
+    figures = page.locator(".passes .pass").first.get_by_role("link")
+    for n, who in ((0, "opportunity"), (1, "lead")):
+        count = int(re.sub(r"\D.*", "", (await figures.nth(n).inner_text()).replace(",", "")))
+        await figures.nth(n).click()
+        rows, more = page.locator("tbody tr:not(#following)"), page.locator("#following a")
+        await expect(rows.first).to_be_visible()
+        while await more.count():
+            shown = await rows.count()
+            await more.click()
+            await expect(rows).not_to_have_count(shown)
+        await expect(rows).to_have_count(count)
+        await expect(page.locator(to(known[who]))).to_have_count(1)
+        assert await jo.violations() == []
+        await page.go_back()
+
+
 async def test_nobody_found_says_so(jo: Screen, known: Known) -> None:
     await jo.go("/queue?text=nobody-at-all")
     await expect(jo.page.get_by_text("Nobody is like that")).to_be_visible()

@@ -10,16 +10,21 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import QueryParameter
 
 from app.api.contact_reading import ContactReading
+from app.api.cursor import After
+from app.api.funnel import whole_months
 from app.api.funnel_shapes import FlowGroup, StageFlow, Summary
 from app.api.principal import Principal, Scope
+from app.api.problems import wrong_field
 from app.api.ui.guarding import page
 from app.api.ui.live_feed import live_changes
 from app.api.ui.model_pages import RulesOf
+from app.api.ui.moved_contacts import WAYS, Asked, MovedContacts
 from app.api.ui.published_feed import PublishedFeed
-from app.api.ui.rendering import Renderer
+from app.api.ui.rendering import Renderer, link
 from app.api.ui.silhouette import Silhouette, silhouette
 from app.api.ui.stored_lists import StoredLists
 from app.domain.rules import Rules
+from app.storage.funnel_queries import Period
 
 PERIODS: Final = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "12 months"}
 DEFAULT_PERIOD: Final = "90"
@@ -27,6 +32,8 @@ FEED_ROWS: Final = 12
 FIRST_ROWS: Final = 5
 """Of the queue: whom to take next."""
 CHANNELS_MAX: Final = 12
+MOVES: Final = 40
+"""Of a page of their list."""
 _Days = Annotated[str | None, QueryParameter(max_length=4)]
 _Text = Annotated[str | None, QueryParameter(max_length=256, pattern="^[^\\x00]*$")]
 
@@ -55,8 +62,7 @@ async def funnel_page(
 ) -> Response[Any]:
     """HTMX asks for the figures again when something has moved."""
     period = days if days in PERIODS else DEFAULT_PERIOD
-    today = datetime.fromtimestamp(contacts.clock() / 1_000_000, UTC).date()
-    since = today - timedelta(days=int(period) - 1)
+    since, today = _days(period, contacts)
     tenant, is_part = principal.tenant, renderer.is_partial(request)
     rules = await rules_of_tenant(tenant)
     summary, by_channel, forecast, first, recent = await asyncio.gather(
@@ -88,6 +94,51 @@ async def funnel_page(
     )
 
 
+@get("/moves", **page(Scope.CONTACTS_READ))
+async def moves_page(
+    request: Request[Any, Any, Any],
+    principal: Given[Principal],
+    moved: Given[MovedContacts],
+    contacts: Given[ContactReading],
+    stages: Given[list[str]],
+    renderer: Given[Renderer],
+    stage: _Text = None,
+    way: _Text = None,
+    days: _Days = None,
+    channel: _Text = None,
+    campaign: _Text = None,
+    after: After = None,
+) -> Response[Any]:
+    """The list of a period's figure. HTMX asks for what follows (`after`)."""
+    if stage is None or stage not in stages:
+        raise wrong_field("stage", f"must be one of {', '.join(stages)}")
+    if way is None or way not in WAYS:
+        raise wrong_field("way", f"must be one of {', '.join(WAYS)}")
+    days = days if days in PERIODS else DEFAULT_PERIOD
+    period = _days(days, contacts)
+    if channel or campaign:
+        period = whole_months(period)
+    asked = Asked(stage, way, period, channel or None, campaign or None)
+    found = await moved.page(principal.tenant, asked, MOVES, after)
+    here = {"stage": stage, "way": way, "days": days, "channel": channel, "campaign": campaign}
+    return renderer.page(
+        request,
+        "move_rows.html" if after else "moves.html",
+        here="funnel",
+        found=found,
+        asked=asked,
+        periods=PERIODS,
+        days=days,
+        filters=here,
+        following=link("/moves", **here, after=found.next) if found.next else None,
+    )
+
+
+def _days(period: str, contacts: ContactReading) -> Period:
+    today = datetime.fromtimestamp(contacts.clock() / 1_000_000, UTC).date()
+    return Period(today - timedelta(days=int(period) - 1), today)
+
+
 async def _by_channel(lists: StoredLists, tenant: str, since: date, until: date) -> list[FlowGroup]:
     """Most leads first."""
     found = await lists.summary(tenant, since, until, by="channel")
@@ -115,4 +166,4 @@ def _shape(steps: list[Step]) -> Silhouette:
     )
 
 
-FUNNEL_PAGES: list[HTTPRouteHandler] = [funnel_page, live_changes]
+FUNNEL_PAGES: list[HTTPRouteHandler] = [funnel_page, moves_page, live_changes]
