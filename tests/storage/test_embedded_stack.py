@@ -1,5 +1,6 @@
 """The embedded stack is a real Kafka and a real PostgreSQL."""
 
+import socket
 import uuid
 from pathlib import Path
 from uuid import UUID
@@ -9,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from app.runtime.embedded.kafka import EmbeddedKafka
 from app.runtime.embedded.stack import EmbeddedStack, embedded_stack
 
 
@@ -61,6 +63,30 @@ async def test_the_service_is_no_superuser(database_url: str) -> None:
     finally:
         await connection.close()
     assert is_superuser is False
+
+
+async def test_a_port_that_is_taken_between_choosing_and_binding_is_chosen_again(
+    own_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests side by side choose at the same time."""
+    taken: list[socket.socket] = []
+    write = EmbeddedKafka._write_properties
+
+    def then_take_them(kafka: EmbeddedKafka) -> Path:
+        properties = write(kafka)
+        if not taken:
+            ports = (kafka.port, kafka._controller_port)
+            taken.extend(socket.create_server(("127.0.0.1", port)) for port in ports)
+        return properties
+
+    monkeypatch.setattr(EmbeddedKafka, "_write_properties", then_take_them)
+    try:
+        async with embedded_stack(own_directory, progress=lambda _: None) as stack:
+            assert stack.kafka.is_running
+            assert stack.kafka.port != taken[0].getsockname()[1]
+    finally:
+        for each in taken:
+            each.close()
 
 
 async def test_a_cluster_id_may_begin_with_a_dash(

@@ -18,6 +18,8 @@ from app.runtime.embedded.readiness import until_ready
 STOP_TIMEOUT_SECONDS = 20.0
 LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 
+START_TRIES = 3
+PORT_TAKEN = "Address already in use"
 FAST_COMPILER = "-XX:TieredStopAtLevel=1"
 """The other compiler takes most of a core for minutes, which the service's own work pays."""
 
@@ -64,13 +66,15 @@ class EmbeddedKafka:
         """`settings` go over ours, `listeners` (name and port) stand beside ours; `users` and
         their passwords are made with the data directory, for SCRAM-SHA-512."""
         self.port = choose_port(port, "Kafka", "--kafka-port")
+        self._may_move = port == 0
+        """Nobody was told the port yet."""
         self.log = directory / "kafka.log"
         self._directory = directory
         self._data = directory / "data"
         self._java = java
         self._jars = jars
         self._heap = f"-Xmx{heap_megabytes}m"
-        self._controller_port = choose_port(0, "Kafka's controller", "--kafka-port")
+        self._controller_port = self._choose_controller_port()
         self._archive = jars / f"classes-java{java.version}.jsa"
         self._new_archive = directory / "classes.jsa"
         self._settings = settings or {}
@@ -95,10 +99,28 @@ class EmbeddedKafka:
         assert not self.is_running
         self._data.mkdir(parents=True, exist_ok=True)
         await end_leftovers("java", self._directory)
-        properties = self._write_properties()
-        if not (self._data / "meta.properties").exists():
-            await self._format(properties)
-        choose_port(self.port, "Kafka", "--kafka-port")
+        for tries_left in reversed(range(START_TRIES)):
+            properties = self._write_properties()
+            if not (self._data / "meta.properties").exists():
+                await self._format(properties)
+            try:
+                await self._start_once(properties)
+                break
+            except SetupError as failed:
+                # Free when it was chosen: others choose at the same time.
+                if not tries_left or PORT_TAKEN not in str(failed):
+                    raise
+                self._controller_port = self._choose_controller_port()
+                if self._may_move:
+                    self.port = choose_port(0, "Kafka", "--kafka-port")
+        self._may_move = False
+
+    def _choose_controller_port(self) -> int:
+        return choose_port(0, "Kafka's controller", "--kafka-port")
+
+    async def _start_once(self, properties: Path) -> None:
+        if not self._may_move:
+            choose_port(self.port, "Kafka", "--kafka-port")
         self._process = await ServerProcess.spawn(
             [
                 *(self._java.binary, self._heap, "-Xms128m", "-XX:+UseSerialGC", FAST_COMPILER),
