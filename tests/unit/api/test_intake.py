@@ -39,8 +39,8 @@ class Producer:
         self.is_stopped = True
 
 
-def intake(producer: Producer) -> Intake:
-    made = Intake(Kafka(request_timeout_seconds=0.01))
+def intake(producer: Producer, timeout_seconds: float = 30.0) -> Intake:
+    made = Intake(Kafka(request_timeout_seconds=timeout_seconds))
     made._producer = producer
     return made
 
@@ -58,7 +58,7 @@ async def test_brokers_that_do_not_answer_are_waited_for_within_a_bound() -> Non
     """What was sent is not taken back: the producer goes on when they are there again."""
     producer = Producer(None)
     with pytest.raises(Unavailable, match="in time"):
-        await intake(producer).put(RECORDS)
+        await intake(producer, timeout_seconds=0.01).put(RECORDS)
     assert not producer.is_stopped
     assert not any(future.cancelled() for future in producer.futures)
 
