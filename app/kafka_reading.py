@@ -1,4 +1,5 @@
-"""Consumers that look at topics beside the lanes: without a group, and nothing is committed."""
+"""Clients that look at the brokers beside the lanes: consumers without a group, which commit
+nothing, and an administrator's."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,10 +7,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Literal
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from app.errors import Unavailable
-from app.kafka_access import kafka_access, stop_consumer
+from app.kafka_access import kafka_access, let_end, stop_consumer
 from app.settings import Kafka
 
 CLOSE_SECONDS: Final = 1.0
@@ -51,6 +53,23 @@ async def kafka_reader(
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await stop_consumer(reader)
+
+
+@asynccontextmanager
+async def kafka_admin(kafka: Kafka, client_id: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Raises Unavailable, also for what fails while it is used."""
+    admin = AIOKafkaAdminClient(
+        **kafka_access(kafka),
+        client_id=client_id,
+        request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
+    )
+    try:
+        await admin.start()
+        yield admin
+    except (KafkaError, OSError) as failed:
+        raise _unreachable(kafka, failed) from failed
+    finally:
+        await let_end(admin.close())
 
 
 def _unreachable(kafka: Kafka, failed: Exception) -> Unavailable:

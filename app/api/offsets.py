@@ -4,12 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
-from app.errors import Unavailable
-from app.kafka_access import kafka_access, let_end
-from app.kafka_reading import kafka_reader
+from app.kafka_reading import kafka_admin, kafka_reader
 from app.settings import Kafka
 
 MARKERS_MAX: Final = 20
@@ -21,18 +17,8 @@ Offsets = dict[TopicPartition, int]
 
 async def published(kafka: Kafka, client_id: str, group_id: str) -> Offsets:
     """As other tools show it. Raises Unavailable."""
-    admin = AIOKafkaAdminClient(
-        **kafka_access(kafka),
-        client_id=client_id,
-        request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
-    )
-    try:
-        await admin.start()
+    async with kafka_admin(kafka, client_id) as admin:
         answer = await admin.list_consumer_group_offsets(group_id)
-    except (KafkaError, OSError) as failed:
-        raise Unavailable(f"Kafka at {kafka.bootstrap_servers}: {failed!r}") from failed
-    finally:
-        await let_end(admin.close())
     return {at: found.offset for at, found in answer.items() if found.offset >= 0}
 
 

@@ -43,16 +43,12 @@ class MoverPage(msgspec.Struct, frozen=True):
     """More would move than are kept by name: the report's numbers are of all of them."""
 
 
-def movers_of(job: Simulation, now: str | None, then: str | None) -> list[Elsewhere]:
+def movers_of(job: Simulation, now: str | None, then: str | None) -> list[Mover]:
     """By the stage they are in, the one they would be in, and key. Problem 409: it is not done."""
     if job.report is None:
         detail = f"it is {job.state}: nobody can say yet who would move"
         raise Problem(409, "not-done", detail)
-    return [
-        Elsewhere(each.contact_id, each.now, each.then)
-        for each in job.report.listed
-        if _is_one(each, now, then)
-    ]
+    return [each for each in job.report.listed if _is_one(each, now, then)]
 
 
 def page_of(
@@ -61,7 +57,9 @@ def page_of(
     """Problem 409; 422: `after` is none of ours."""
     found = movers_of(job, now, then)
     start = key_of(after, Number) or 0
-    items = found[start : start + limit]
+    items = [
+        Elsewhere(each.contact_id, each.now, each.then) for each in found[start : start + limit]
+    ]
     is_more = start + limit < len(found)
     return MoverPage(items, cursor_of(start + limit) if is_more else None, is_cut(job))
 
@@ -70,7 +68,7 @@ def is_cut(job: Simulation) -> bool:
     return job.report is not None and len(job.report.listed) < job.report.movers
 
 
-def movers_table(found: Sequence[Elsewhere]) -> Stream:
+def movers_table(found: Sequence[Mover]) -> Stream:
     async def pages() -> AsyncIterator[list[list[object]]]:
         yield [[each.contact_id, each.now, each.then] for each in found]
 

@@ -17,23 +17,10 @@ CLIENT_ID: Final = "funnel-cli"
 @asynccontextmanager
 async def broker(kafka: "Kafka") -> AsyncIterator["AIOKafkaAdminClient"]:
     """An admin client. Raises Unavailable, also for what fails while it is used."""
-    from aiokafka.admin import AIOKafkaAdminClient
-    from aiokafka.errors import KafkaError
+    from app.kafka_reading import kafka_admin
 
-    from app.kafka_access import kafka_access, let_end
-
-    admin = AIOKafkaAdminClient(
-        **kafka_access(kafka),
-        client_id=CLIENT_ID,
-        request_timeout_ms=round(kafka.request_timeout_seconds * 1000),
-    )
-    try:
-        await admin.start()
+    async with kafka_admin(kafka, CLIENT_ID) as admin:
         yield admin
-    except (KafkaError, OSError) as failed:
-        raise unreachable(kafka.bootstrap_servers, failed) from failed
-    finally:
-        await let_end(admin.close())
 
 
 def unreachable(bootstrap_servers: str, failed: Exception) -> Unavailable:

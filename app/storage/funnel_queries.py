@@ -4,7 +4,7 @@ Sums of what the apply counted (`app.storage.flows`). Every function raises Unav
 PostgreSQL is away.
 """
 
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import (
@@ -39,6 +39,15 @@ class Period(NamedTuple):
 
     since: date
     until: date
+
+    @property
+    def begins(self) -> datetime:
+        return datetime.combine(self.since, time(), UTC)
+
+    @property
+    def ends(self) -> datetime:
+        """The first moment after it."""
+        return datetime.combine(self.until, time(), UTC) + timedelta(days=1)
 
 
 class Moved(NamedTuple):

@@ -2,7 +2,6 @@
 function raises Unavailable."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Integer, Text, and_, cast, func, select, tuple_
@@ -66,14 +65,12 @@ async def standing_moves(
         .subquery()
         .c
     )
-    begins = datetime.combine(period.since, time(), UTC)
-    ends = datetime.combine(period.until, time(), UTC) + timedelta(days=1)
     query = (
         select(
             said_last.contact_id, said_last.from_stage, said_last.to_stage, said_last.effective_at
         )
         .where(said_last.kind != "revoked")
-        .where(said_last.effective_at >= begins, said_last.effective_at < ends)
+        .where(said_last.effective_at >= period.begins, said_last.effective_at < period.ends)
         .order_by(said_last.effective_at.desc(), said_last.contact_id)
     )
     rows = await rows_of(engine, "reading moves", query)

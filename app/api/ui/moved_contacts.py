@@ -1,7 +1,6 @@
 """Who made the moves that the funnel's figures of a period count."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import msgspec
@@ -10,13 +9,13 @@ from app.api.cursor import cursor_of, key_of
 from app.api.database import Database
 from app.api.lists import Lists, PageKey
 from app.domain.funnel_figures import drops, leads_on
-from app.domain.routing import home_partition, routing_key
 from app.domain.state import NONE
 from app.domain.timestamps import format_rfc3339
 from app.storage import list_queries
 from app.storage.funnel_queries import Period
 from app.storage.list_queries import ListedContact, Wanted
 from app.storage.move_queries import StandingMove, standing_moves
+from app.storage.stored import microseconds
 
 AT_ONCE: Final = 250
 LOOKED_MAX: Final = 4_000
@@ -68,7 +67,7 @@ class MovedContacts:
         place: tuple[int, str] | None = key_of(after, PageKey)
         stages = (*list_queries.all_stages(await self._lists.rules_of(tenant)), NONE)
         wanted = Wanted(tenant, stages, channel=asked.channel, campaign=asked.campaign)
-        since = datetime.combine(asked.period.since, datetime.min.time(), UTC).timestamp() * 1e6
+        since = microseconds(asked.period.begins)
         found: list[Moved] = []
         for _ in range(LOOKED_MAX // AT_ONCE):
             some = await list_queries.contacts(
@@ -89,9 +88,8 @@ class MovedContacts:
         self, tenant: str, contacts: list[ListedContact], asked: Asked
     ) -> dict[str, list[Moved]]:
         """By contact."""
-        partitions = await self._database.partitions()
         names = {each.contact_id: each.name or each.email for each in contacts}
-        keys = [(home_partition(routing_key(tenant, name), partitions), name) for name in names]
+        keys = [(await self._database.home_of(tenant, key), key) for key in names]
         of_contact: dict[str, list[Moved]] = {}
         for move in await standing_moves(self._database.engine, tenant, keys, asked.period):
             if WAYS[asked.way](asked.stage, move):

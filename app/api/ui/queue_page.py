@@ -1,7 +1,7 @@
 """The queue: whom to take next, the most urgent first."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get
 from litestar.di import NamedDependency as Given
@@ -22,13 +22,11 @@ SORTS: Final = {"follow-up": "Follow-up first", "updated": "Latest change first"
 _Text = Annotated[str | None, QueryParameter(max_length=256, pattern="^[^\\x00]*$")]
 
 
-class Filters(NamedTuple):
-    """Of the address; what is empty is left out."""
-
-    given: Mapping[str, str]
+Filters = Mapping[str, str]
+"""Of the address; what is empty is left out."""
 
 
-def filters(
+def chosen(
     text: _Text = None,
     stage: _Text = None,
     temperature: _Text = None,
@@ -51,12 +49,10 @@ def filters(
         "campaign": campaign,
         "sort": sort,
     }
-    return Filters(
-        {name: value.strip() for name, value in given.items() if value and value.strip()}
-    )
+    return {name: value.strip() for name, value in given.items() if value and value.strip()}
 
 
-_CHOSEN: Final[Mapping[str, Any]] = {"chosen": Provide(filters, sync_to_thread=False)}
+_CHOSEN: Final[Mapping[str, Any]] = {"filters": Provide(chosen, sync_to_thread=False)}
 
 
 @get("/queue", dependencies=_CHOSEN, **page(Scope.CONTACTS_READ))
@@ -66,11 +62,10 @@ async def queue_page(
     lists: Given[StoredLists],
     stages: Given[list[str]],
     renderer: Given[Renderer],
-    chosen: Given[Filters],
+    filters: Given[Filters],
     after: After = None,
 ) -> Response[Any]:
     """HTMX asks for what follows (`after`), or for the list under other filters."""
-    filters = chosen.given
     found = await lists.contacts(principal.tenant, filters, limit=ROWS, after=after)
     narrowing = {name: value for name, value in filters.items() if name != "sort"}
     return renderer.page(
@@ -89,10 +84,10 @@ async def queue_page(
 
 @get("/queue.csv", dependencies=_CHOSEN, **page(Scope.CONTACTS_READ))
 async def queue_table(
-    principal: Given[Principal], lists: Given[StoredLists], chosen: Given[Filters]
+    principal: Given[Principal], lists: Given[StoredLists], filters: Given[Filters]
 ) -> Stream:
     """Everybody that the page would show, however many pages they are."""
-    return await lists.table(principal.tenant, chosen.given)
+    return await lists.table(principal.tenant, filters)
 
 
 QUEUE_PAGES: list[HTTPRouteHandler] = [queue_page, queue_table]
