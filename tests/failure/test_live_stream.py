@@ -21,8 +21,8 @@ from app.settings import load
 from app.storage.migrate import migrate
 from app.telemetry.metrics import Metrics
 from tests.scenario.api_process import Api
+from tests.scenario.conftest import event
 from tests.scenario.listening import listening
-from tests.scenario.test_api import event
 from tests.scenario.test_mission import DEMO
 
 CHANGED = "funnel.contact.stage_changed.v1"

@@ -37,6 +37,19 @@ OUTPUTS = (
 )
 
 
+def event(contact: str, type_: str, data: dict[str, Any], /, **attributes: Any) -> dict[str, Any]:
+    """An interaction as a shop's form sends it."""
+    return {
+        "specversion": "1.0",
+        "id": secrets.token_hex(8),
+        "source": "https://shop.example/forms",
+        "type": type_,
+        "subject": contact,
+        "data": data,
+        **attributes,
+    }
+
+
 class Service:
     """Publish interactions, await what comes out for a contact."""
 
@@ -63,19 +76,11 @@ class Service:
         """One interaction; its id. `topic` and `partition` may be given for strange producers."""
         topic = attributes.pop("topic", Topic.INTERACTIONS)
         partition = attributes.pop("partition", home_partition(contact, PARTITIONS))
-        event = {
-            "specversion": "1.0",
-            "id": secrets.token_hex(8),
-            "source": "https://shop.example/forms",
-            "type": type_,
-            "subject": contact,
-            "data": data,
-            **attributes,
-        }
+        made = event(contact, type_, data, **attributes)
         await self._producer.send_and_wait(
-            topic, json.dumps(event).encode(), key=contact.encode(), partition=partition
+            topic, json.dumps(made).encode(), key=contact.encode(), partition=partition
         )
-        return str(event["id"])
+        return str(made["id"])
 
     async def records(self, topic: Topic, contact: str, at_least: int) -> list[dict[str, Any]]:
         """The contact's records on an output topic, once there are `at_least`."""

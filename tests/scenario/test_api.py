@@ -10,7 +10,7 @@ import pytest
 from app.api.principal import Scope
 from app.domain.topics import Topic
 from app.runtime.embedded.stack import EmbeddedStack
-from tests.scenario.conftest import PARTITIONS, Service
+from tests.scenario.conftest import PARTITIONS, Service, event
 from tests.scenario.serving import serving, token
 from tests.scenario.test_mission import DEMO, REPLY, SIGN_UP, days_ago
 
@@ -28,18 +28,6 @@ async def api(stack: EmbeddedStack, service: Service) -> AsyncIterator[httpx.Asy
     ]
     async with serving(stack, service, tokens) as client:
         yield client
-
-
-def event(contact: str, type_: str, data: dict[str, Any], /, **attributes: Any) -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "id": secrets.token_hex(8),
-        "source": "https://shop.example/forms",
-        "type": type_,
-        "subject": contact,
-        "data": data,
-        **attributes,
-    }
 
 
 async def asked(api: httpx.AsyncClient, path: str, **parameters: Any) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from app.domain.topics import Topic
-from tests.scenario.conftest import Service
-from tests.scenario.test_api import api, asked, event
+from tests.scenario.conftest import Service, event
+from tests.scenario.test_api import api, asked
 from tests.scenario.test_mission import DEMO, SIGN_UP, days_ago
 
 __all__ = ["api"]

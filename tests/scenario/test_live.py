@@ -18,10 +18,9 @@ from app.runtime.embedded.stack import EmbeddedStack
 from app.runtime.shell import run
 from app.settings import Settings, load
 from app.telemetry.metrics import Metrics
-from tests.scenario.conftest import Service
+from tests.scenario.conftest import Service, event
 from tests.scenario.listening import listening
 from tests.scenario.serving import token
-from tests.scenario.test_api import event
 from tests.scenario.test_mission import DEMO, SIGN_UP
 
 BECAME = "funnel.contact.became_opportunity.v1"

@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.topics import Topic
 from app.runtime.embedded.stack import EmbeddedStack
-from tests.scenario.conftest import PARTITIONS, Service
+from tests.scenario.conftest import PARTITIONS, Service, event
 from tests.scenario.serving import bearer, serving, token
 from tests.scenario.test_mission import REPLY, SIGN_UP
 
@@ -78,15 +78,9 @@ async def told(service: Service, api: httpx.AsyncClient, tenant: str, *story: An
     """A contact of the tenant with a story, decided."""
     contact = service.contact()
     for type_, data in story:
-        event = {
-            "specversion": "1.0",
-            "id": secrets.token_hex(8),
-            "source": "https://shop.example/forms",
-            "type": type_,
-            "subject": contact,
-            "data": data,
-        }
-        answer = await api.post("/v1/interactions", json=event, headers=bearer("shop"))
+        answer = await api.post(
+            "/v1/interactions", json=event(contact, type_, data), headers=bearer("shop")
+        )
         assert answer.status_code == 202, answer.text
     await service.stages(f"{tenant}/{contact}", len(story))
     return contact
